@@ -1,0 +1,51 @@
+# Every install step lives here: a fresh machine needs Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Two tests at a time, one thread each: runtimes that spin their threads would slow each other down.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
+# What `make test` leaves out; `make test MARKERS="not gpu"` runs the slow and the browser tests too.
+MARKERS ?= not slow and not browser and not gpu
+
+.PHONY: demo test check format bench browser figures clean
+
+demo: $(STAMP)
+	$(BIN)/leanglot demo
+
+test: $(STAMP)
+	$(PYTEST) -m "$(MARKERS)" --cov --cov-fail-under=90 $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+# Chromium for the tests of the report page; they are skipped, and say so, where it cannot be installed.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "No Chromium and no way to install one: the browser tests will be skipped."
+
+# torch comes first and alone: a resolver that picks it together with others may fetch a build with CUDA.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]"
+	@$(BIN)/python -c "import torch; assert torch.__version__.split('+')[0] == '2.13.0', torch.__version__"
+	@touch $(STAMP)
+
+# The charts and the table that the README shows, from the last `make demo`.
+figures:
+	mkdir -p docs/demo
+	cp runs/demo/charts/overview.png runs/demo/charts/drop_heatmap.png runs/demo/report.md docs/demo/
+
+clean:
+	rm -rf .venv build runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Stored records in, figures out; one file per chart."""

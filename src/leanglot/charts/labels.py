@@ -1,0 +1,51 @@
+"""Names as charts can show them: short enough, printable, and in English for languages."""
+
+from functools import cache
+from typing import Final
+
+from leanglot.errors import DataError
+from leanglot.languages import display_name
+from leanglot.results.records import Candidate, RunReport
+
+_ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def language_name(tag: str) -> str:
+    """The language's English name; the tag itself where a stored report has one that names nothing."""
+    try:
+        return display_name(tag)
+    except DataError:
+        return tag
+
+
+def language_tags(report: RunReport) -> tuple[str, ...]:
+    """All languages of the data and of any candidate, in the order in which they first appear."""
+    tags = [*report.data.examples, *(tag for candidate in report.candidates for tag in candidate.languages)]
+    return tuple(dict.fromkeys(tags))
+
+
+def challengers(report: RunReport) -> tuple[Candidate, ...]:
+    """All candidates but the baseline."""
+    return tuple(candidate for candidate in report.candidates if candidate.name != report.baseline)
+
+
+def shorten(text: str, length: int) -> str:
+    """Cuts the middle out of a long text, since names tend to differ at both ends."""
+    plain = " ".join(text.split())
+    if len(plain) <= length:
+        return plain
+    tail = (length - 1) // 3
+    return f"{plain[: length - 1 - tail]}{_ELLIPSIS}{plain[len(plain) - tail :]}"
+
+
+def drawable(text: str, length: int) -> str:
+    """The text shortened, with a question mark for each character that the charts' font lacks."""
+    known = _charted_characters()
+    return "".join(character if ord(character) in known else "?" for character in shorten(text, length))
+
+
+@cache
+def _charted_characters() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())

@@ -1,0 +1,26 @@
+"""The settings of a run, and reading them from YAML."""
+
+from leanglot.config.loading import MAX_CONFIG_BYTES, load_config, make_candidate, make_config
+from leanglot.config.settings import (
+    BASELINE_NAME,
+    DEFAULT_CANDIDATES,
+    CandidateConfig,
+    Columns,
+    DataConfig,
+    RunConfig,
+    name_fault,
+)
+
+__all__ = [
+    "BASELINE_NAME",
+    "DEFAULT_CANDIDATES",
+    "MAX_CONFIG_BYTES",
+    "CandidateConfig",
+    "Columns",
+    "DataConfig",
+    "RunConfig",
+    "load_config",
+    "make_candidate",
+    "make_config",
+    "name_fault",
+]

@@ -1,0 +1,186 @@
+"""The settings of a run: what they are, their defaults and their limits."""
+
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from leanglot.techniques import Int8, MagnitudePruning, Recipe, Runtime
+
+BASELINE_NAME: Final = "pytorch-fp32"
+
+_RESERVED_BY_WINDOWS: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def name_fault(name: str) -> str | None:
+    """Says what makes a name unfit for a folder on any file system.
+
+    Args:
+        name: Name of a candidate or a run.
+
+    Returns:
+        What is allowed; None when the name is fit.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name.endswith("."):
+        return "allowed are up to 64 of a-z A-Z 0-9 . _ - with a letter or digit first and no dot last"
+    if _RESERVED_BY_WINDOWS.fullmatch(name):
+        return "the name is reserved on Windows"
+    return None
+
+
+def _folder_name(name: str) -> str:
+    if (fault := name_fault(name)) is not None:
+        raise ValueError(f"{reprlib.repr(name)} cannot name a folder: {fault}")
+    return name
+
+
+class Columns(BaseModel):
+    """Names of the columns of the labelled data.
+
+    Attributes:
+        text: What the model reads.
+        label: The right answer: a label name or an integer id.
+        language: BCP 47 tag of the text.
+        group: Cluster the text came from, such as a template or a document. None takes the column ``group``
+            where there is one.
+        split: Part of the data a row belongs to; only ``test`` and ``validation`` are judged. None takes the
+            column ``split`` where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(default="text", min_length=1)
+    label: str = Field(default="label", min_length=1)
+    language: str = Field(default="language", min_length=1)
+    group: str | None = Field(default=None, min_length=1)
+    split: str | None = Field(default=None, min_length=1)
+
+
+class DataConfig(BaseModel):
+    """The labelled data that candidates are judged on.
+
+    Attributes:
+        path: A .jsonl, .ndjson, .json, .csv, .tsv or .parquet file.
+        columns: Names of its columns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    columns: Columns = Columns()
+
+
+class CandidateConfig(BaseModel):
+    """One variant to make, measure and judge.
+
+    Attributes:
+        name: Unique name, which is also its folder's.
+        runtime: What executes it.
+        recipe: The steps that make it, in order; empty for a plain export.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, AfterValidator(_folder_name)]
+    runtime: Runtime = "onnxruntime"
+    recipe: Recipe = ()
+
+    @model_validator(mode="after")
+    def _possible(self) -> "CandidateConfig":
+        steps = [step.technique for step in self.recipe]
+        if "int8" in steps and self.runtime != "onnxruntime":
+            raise ValueError(f"int8 runs on onnxruntime only, not on {self.runtime}")
+        if "int8" in steps[:-1]:
+            raise ValueError("int8 must be the last step, once: it works on the exported graph")
+        return self
+
+
+def _default_candidates() -> tuple[CandidateConfig, ...]:
+    int8 = Int8(embeddings=True)
+    pruned_30, pruned_50 = MagnitudePruning(sparsity=0.3), MagnitudePruning(sparsity=0.5)
+    recipes: dict[str, Recipe] = {
+        "onnx-fp32": (),
+        "int8": (Int8(embeddings=False),),
+        "int8-embeddings": (int8,),
+        "pruned-30": (pruned_30,),
+        "pruned-50": (pruned_50,),
+        "pruned-30-int8": (pruned_30, int8),
+        "pruned-50-int8": (pruned_50, int8),
+    }
+    return tuple(CandidateConfig(name=name, recipe=recipe) for name, recipe in recipes.items())
+
+
+DEFAULT_CANDIDATES: Final = _default_candidates()
+
+
+def _unique(candidates: tuple[CandidateConfig, ...]) -> tuple[CandidateConfig, ...]:
+    if not candidates:  # Told here, because a length limit would also complain when all items are wrong.
+        raise ValueError("at least one candidate is needed; without this key there are seven usual ones")
+    if (fault := repeated_names([candidate.name for candidate in candidates])) is not None:
+        raise ValueError(fault)
+    return candidates
+
+
+def repeated_names(names: Sequence[str]) -> str | None:
+    """Says which candidate names repeat, the baseline's included, whatever their letter case.
+
+    Args:
+        names: The names of a run's candidates, without the baseline's.
+
+    Returns:
+        The fault; None when all names differ.
+    """
+    # Folders whose names differ only in case are one and the same on macOS and Windows.
+    counts = Counter([BASELINE_NAME, *(name.casefold() for name in names)])
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    taken = f" ({BASELINE_NAME} is the baseline, always added)" if BASELINE_NAME in repeated else ""
+    return f"names must differ, but these repeat: {', '.join(repeated)}{taken}" if repeated else None
+
+
+def _data_from_path(value: object) -> object:
+    return {"path": value} if isinstance(value, str | Path) else value
+
+
+def _default_output(validated: dict[str, Any]) -> Path:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(validated["model"]).name).strip("-._")[:64]
+    return Path("runs") / (name if name_fault(name) is None else "model")
+
+
+class RunConfig(BaseModel):
+    """All settings of ``leanglot optimize``.
+
+    Attributes:
+        model: A model folder, or the name of a model on the hub.
+        data: The labelled data; a path alone stands for its file with the usual column names.
+        output: The run folder; ``runs/<model name>`` when not given.
+        margin: Largest drop per language that counts as harmless, as a fraction: 0.01 is one point.
+        alpha: Error level of the tests.
+        threads: Threads for each runtime; None takes one per physical core.
+        seed: Seed of everything that is drawn at random.
+        max_length: Longest input in tokens; None takes the model's own limit.
+        batch_tokens: Tokens per batch, padding included, where throughput and quality are measured.
+        limit_per_language: Most examples per language, drawn evenly over labels and groups; None takes all.
+        strict: Recommend certified candidates only.
+        allow_pickle: Load pickled weights, which can run code; off, safetensors only.
+        candidates: The variants to try. The baseline, plain PyTorch in FP32, is always added.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1)
+    data: Annotated[DataConfig, BeforeValidator(_data_from_path)]
+    output: Path = Field(default_factory=_default_output)
+    margin: float = Field(default=0.01, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    threads: int | None = Field(default=None, strict=True, ge=1, le=1024)
+    seed: int = Field(default=0, strict=True, ge=0, lt=2**32)
+    max_length: int | None = Field(default=None, strict=True, ge=4)
+    batch_tokens: int = Field(default=1024, strict=True, ge=1)
+    limit_per_language: int | None = Field(default=None, strict=True, ge=1)
+    strict: bool = Field(default=False, strict=True)
+    allow_pickle: bool = Field(default=False, strict=True)
+    candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)] = DEFAULT_CANDIDATES

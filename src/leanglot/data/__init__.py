@@ -1,0 +1,1 @@
+"""Labelled texts per language: read, checked, split; and the demo's sentences."""

@@ -1,0 +1,1 @@
+"""Records in, records out: verdicts, Pareto front and recommendations; no torch."""

@@ -1,0 +1,90 @@
+"""From a candidate's measures to its record: every language judged against the baseline on the same examples."""
+
+from collections.abc import Mapping
+
+from leanglot.config import CandidateConfig, RunConfig
+from leanglot.decide.verdict import candidate_status, judge
+from leanglot.measure.quality import score
+from leanglot.results.measures import Quality
+from leanglot.results.records import Candidate, LanguageResult, Status, Verdict
+from leanglot.trials import Trial
+
+
+def baseline_record(trial: Trial) -> Candidate:
+    """The record of the baseline: 1 times as fast as itself, and judged against nothing."""
+    itself = {"speedup": 1.0, "throughput_gain": 1.0, "size_reduction": 0.0}
+    return _record(trial, "baseline", None, {}).model_copy(update=itself)
+
+
+def judged_record(trial: Trial, baseline: Trial, config: RunConfig) -> Candidate:
+    """The record of a candidate with a verdict per language.
+
+    Args:
+        trial: The candidate.
+        baseline: The baseline, on the same examples.
+        config: Margin and error level.
+    """
+    verdicts = judge(
+        baseline.predictions.correct,
+        trial.predictions.correct,
+        trial.predictions.language,
+        margin=config.margin,
+        alpha=config.alpha,
+        groups=trial.predictions.group,
+    )
+    status, reason = candidate_status(verdicts)
+    record = _record(trial, status, reason, verdicts)
+    own, other = trial.weight.size_bytes, baseline.weight.size_bytes
+    return record.model_copy(update={"size_reduction": 1 - own / other})
+
+
+def failed_record(config: CandidateConfig, reason: str) -> Candidate:
+    """The record of a candidate that could not be made or measured."""
+    return Candidate(name=config.name, recipe=config.recipe, runtime=config.runtime, status="failed", reason=reason)
+
+
+def _record(trial: Trial, status: Status, reason: str | None, verdicts: Mapping[str, Verdict]) -> Candidate:
+    predictions, speed = trial.predictions, trial.speed
+    quality = score(predictions.label, predictions.predicted, predictions.language)
+    return Candidate(
+        name=trial.config.name,
+        recipe=trial.made.manifest.recipe,
+        runtime=trial.config.runtime,
+        artifact=f"candidates/{trial.config.name}/artifact",
+        status=status,
+        reason=reason,
+        size_bytes=trial.weight.size_bytes,
+        sparsity=trial.weight.sparsity,
+        peak_rss_bytes=trial.cold_start.peak_rss_bytes,
+        cold_start_s=trial.cold_start.seconds,
+        latency_ms=speed.latency_ms,
+        tokenization_p50_ms=speed.tokenization_p50_ms,
+        throughput_per_s=speed.throughput_per_s,
+        speedup=speed.speedup,
+        throughput_gain=speed.throughput_gain,
+        accuracy=quality.accuracy,
+        macro_accuracy=quality.macro_accuracy,
+        macro_f1=quality.macro_f1,
+        precision=quality.precision,
+        recall=quality.recall,
+        languages={tag: _language(trial, tag, quality, verdicts.get(tag)) for tag in quality.languages},
+        warnings=trial.warnings,
+    )
+
+
+def _language(trial: Trial, tag: str, quality: Quality, verdict: Verdict | None) -> LanguageResult:
+    own = quality.languages[tag]
+    judged = (
+        {"n": own.n, "baseline": own.accuracy, "candidate": own.accuracy} if verdict is None else verdict.model_dump()
+    )
+    return LanguageResult(
+        **judged,
+        accuracy_low=own.accuracy_low,
+        accuracy_high=own.accuracy_high,
+        macro_f1=own.macro_f1,
+        precision=own.precision,
+        recall=own.recall,
+        latency_p50_ms=trial.speed.languages_p50_ms.get(tag),
+        tokens_per_example=trial.evaluated.tokens_per_example[tag],
+        truncated=trial.evaluated.truncated[tag],
+    )

@@ -1,0 +1,1 @@
+"""Quality, latency, throughput, memory and size of an artifact."""

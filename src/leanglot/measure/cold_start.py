@@ -1,0 +1,89 @@
+"""Cold start: the seconds and the memory that a fresh process needs from its start to its first answer."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from leanglot.errors import ModelError
+from leanglot.results.manifest import is_artifact
+from leanglot.results.measures import ColdStart
+
+_TIMEOUT_S = 600
+
+
+def measure_cold_start(
+    folder: Path, text: str, threads: int, *, repetitions: int = 3, allow_pickle: bool = False
+) -> ColdStart:
+    """Start processes one after the other that load the model, answer one text and report.
+
+    Args:
+        folder: An artifact or a model folder.
+        text: What is asked.
+        threads: Threads the runtime gets.
+        repetitions: How many processes.
+        allow_pickle: Whether a model folder's pickled weights may be read.
+
+    Raises:
+        ModelError: A process failed, or took longer than ten minutes.
+    """
+    request = json.dumps({"folder": str(folder), "text": text, "threads": threads, "allow_pickle": allow_pickle})
+    seconds, memory = [], []
+    for _ in range(repetitions):
+        command = [sys.executable, "-m", "leanglot.measure.cold_start"]
+        try:
+            done = subprocess.run(  # noqa: S603 - this interpreter runs this module
+                command, input=request, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(f"A fresh process had not loaded {folder} after {_TIMEOUT_S} s.") from error
+        if done.returncode != 0:
+            raise ModelError(f"A fresh process could not load {folder}: {done.stderr.strip()[-400:]}")
+        answer = json.loads(done.stdout.splitlines()[-1])
+        seconds.append(float(answer["seconds"]))
+        memory.append(int(answer["peak_rss_bytes"]))
+    return ColdStart(
+        seconds=statistics.median(seconds),
+        peak_rss_bytes=int(statistics.median(memory)),
+        repetitions=repetitions,
+    )
+
+
+def peak_rss_bytes() -> int:
+    """Largest resident memory of this process so far.
+
+    Linux reports it for the program that runs now in ``/proc/self/status``; ``getrusage`` would also count what the
+    parent used before it started this program.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _answer_once() -> None:
+    """What the fresh process does."""
+    request = json.loads(sys.stdin.read())
+    folder = Path(request["folder"])
+    if is_artifact(folder):
+        from leanglot.runtimes.loading import load
+
+        classifier = load(folder, request["threads"])
+    else:
+        from leanglot.measure.subject import open_subject
+
+        classifier = open_subject(folder, request["threads"], allow_pickle=request["allow_pickle"])
+    classifier.predict([request["text"]])
+    seconds = time.time() - psutil.Process().create_time()
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}) + "\n")
+
+
+if __name__ == "__main__":
+    _answer_once()

@@ -1,0 +1,169 @@
+"""Latency and throughput: candidate and baseline run in turns, so that a slow minute of the machine hits both."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leanglot.measure.neighbours import NeighbourWatch
+from leanglot.results.measures import Speed
+from leanglot.results.records import Latency
+from leanglot.runtimes.base import TokenIds
+from leanglot.runtimes.classifier import Classifier
+
+# Fewest calls for a percentile: with fewer, too few of them lie beyond it to place it.
+P95_CALLS: Final = 130
+P99_CALLS: Final = 662
+_WARM_UP: Final = 12
+_BURST: Final = 8
+_BASELINE_EVERY: Final = 3
+_PAUSE_S: Final = 0.02  # engines keep their threads spinning for some milliseconds after a call
+_LANGUAGE_CALLS: Final = 5
+
+Milliseconds = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The texts that speed is measured on.
+
+    Attributes:
+        texts: For tokenization, and in its tokenized form for latency: every language equally often.
+        rows: Their token ids.
+        languages: Their languages.
+        batch_rows: Token ids of the texts for throughput, with the data's own mix.
+        batch_tokens: Largest batch in tokens.
+        rounds: How often throughput is measured.
+    """
+
+    texts: Sequence[str]
+    rows: Sequence[TokenIds]
+    languages: Sequence[str]
+    batch_rows: Sequence[TokenIds]
+    batch_tokens: int
+    rounds: int = 3
+
+
+def measure_speed(
+    candidate: Classifier,
+    baseline: Classifier | None,
+    work: Workload,
+    on_call: Callable[[int], None] = lambda _: None,
+) -> Speed:
+    """Time a candidate, in turns with the baseline.
+
+    Args:
+        candidate: What is measured.
+        baseline: What it is compared with, given the same threads; None when the candidate is the baseline.
+        work: The texts.
+        on_call: Called with the number of texts done.
+    """
+    runners = [candidate] if baseline is None else [baseline, candidate]
+    with NeighbourWatch() as watch:
+        times = _latencies(runners, work.rows, on_call)
+        rates = _throughputs(runners, work)
+        tokenization = _tokenization(candidate, work.texts)
+    own, own_rate, both = times[-1], rates[-1], ~np.isnan(times[0])
+    return Speed(
+        latency_ms=summarize_latency(own),
+        tokenization_p50_ms=float(np.median(tokenization)),
+        languages_p50_ms=_by_language(own, work.languages),
+        throughput_per_s=own_rate,
+        speedup=None if baseline is None else float(np.median(times[0][both]) / np.median(own[both])),
+        throughput_gain=None if baseline is None else own_rate / rates[0],
+        warnings=watch.warnings(),
+    )
+
+
+def summarize_latency(times: Milliseconds) -> Latency:
+    """Mean, spread and the percentiles that so many calls can place.
+
+    Args:
+        times: Milliseconds per call, shape (calls,).
+    """
+    n = len(times)
+    missing = {
+        name: f"{n} calls; {name} needs at least {needed}"
+        for name, needed in (("std", 2), ("p95", P95_CALLS), ("p99", P99_CALLS))
+        if n < needed
+    }
+    return Latency(
+        n=n,
+        mean=float(times.mean()),
+        std=None if "std" in missing else float(times.std(ddof=1)),
+        p50=float(np.median(times)),
+        p95=None if "p95" in missing else float(np.percentile(times, 95)),
+        p99=None if "p99" in missing else float(np.percentile(times, 99)),
+        missing=missing,
+    )
+
+
+def _latencies(
+    runners: Sequence[Classifier], rows: Sequence[TokenIds], on_call: Callable[[int], None]
+) -> list[Milliseconds]:
+    """Milliseconds per text for each runner, which take turns every few texts.
+
+    The last runner is timed on every text, the one it is compared with on every third burst; NaN stands for the rest.
+    """
+    for runner in runners:
+        for row in rows[:_WARM_UP]:
+            _call(runner, row)
+    times = [np.full(len(rows), np.nan) for _ in runners]
+    for turn, start in enumerate(range(0, len(rows), _BURST)):
+        burst = range(start, min(start + _BURST, len(rows)))
+        taking_part = list(zip(runners, times, strict=True))[0 if turn % _BASELINE_EVERY == 0 else -1 :]
+        for runner, kept in taking_part:
+            if len(taking_part) > 1:
+                _settle(runner, rows[start])
+            for position in burst:
+                kept[position] = _call(runner, rows[position])
+        on_call(len(burst))
+    return times
+
+
+def _settle(runner: Classifier, row: TokenIds) -> None:
+    """Let the other engine's threads stop spinning, and wake this one's, before it is timed."""
+    time.sleep(_PAUSE_S)
+    _call(runner, row)
+
+
+def _call(runner: Classifier, row: TokenIds) -> float:
+    ids, mask = row[None, :], np.ones((1, len(row)), dtype=np.int64)
+    started = time.perf_counter_ns()
+    runner.predictor.logits(ids, mask)
+    return (time.perf_counter_ns() - started) / 1e6
+
+
+def _throughputs(runners: Sequence[Classifier], work: Workload) -> list[float]:
+    """Examples per second of each runner: the median over rounds in which the runners take turns."""
+    rates: list[list[float]] = [[] for _ in runners]
+    for _ in range(work.rounds):
+        for runner, kept in zip(runners, rates, strict=True):
+            _settle(runner, work.batch_rows[0])
+            started = time.perf_counter()
+            runner.logits(work.batch_rows, work.batch_tokens)
+            kept.append(len(work.batch_rows) / (time.perf_counter() - started))
+    return [float(np.median(kept)) for kept in rates]
+
+
+def _tokenization(runner: Classifier, texts: Sequence[str]) -> Milliseconds:
+    times = []
+    for text in texts:
+        started = time.perf_counter_ns()
+        runner.encode([text])
+        times.append((time.perf_counter_ns() - started) / 1e6)
+    return np.asarray(times)
+
+
+def _by_language(times: Milliseconds, languages: Sequence[str]) -> dict[str, float | None]:
+    grouped: dict[str, list[float]] = defaultdict(list)
+    for language, value in zip(languages, times, strict=True):
+        grouped[language].append(float(value))
+    return {
+        language: float(np.median(values)) if len(values) >= _LANGUAGE_CALLS else None
+        for language, values in sorted(grouped.items())
+    }

@@ -1,0 +1,39 @@
+"""Opens whatever is to be measured: an artifact, or a plain model folder run by PyTorch."""
+
+from pathlib import Path
+
+from leanglot.models.text_classifier import TextClassifier, load_text_classifier
+from leanglot.results.environment import available_cores
+from leanglot.results.manifest import Manifest, is_artifact
+from leanglot.runtimes.classifier import Classifier
+from leanglot.runtimes.loading import load
+from leanglot.runtimes.pytorch import TorchPredictor
+
+
+def open_subject(folder: Path, threads: int | None = None, *, allow_pickle: bool = False) -> Classifier:
+    """Load an artifact or a transformers model folder, ready to answer.
+
+    Raises:
+        ModelError: The folder is neither.
+    """
+    if is_artifact(folder):
+        return load(folder, threads)
+    return in_memory(load_text_classifier(folder, allow_pickle=allow_pickle), threads)
+
+
+def in_memory(model: TextClassifier, threads: int | None = None) -> Classifier:
+    """A PyTorch model as a classifier, without writing it anywhere."""
+    return Classifier(describe(model), model.tokenizer, TorchPredictor(model.module, threads or available_cores()))
+
+
+def describe(model: TextClassifier) -> Manifest:
+    """The manifest of an unchanged PyTorch model."""
+    return Manifest(
+        name=model.name,
+        runtime="pytorch",
+        model_file="model.safetensors",
+        labels=model.labels,
+        max_length=model.max_length,
+        pad_id=model.pad_id,
+        source=model.source,
+    )

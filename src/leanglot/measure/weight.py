@@ -1,0 +1,46 @@
+"""What an artifact weighs on disk, and how many of its linear weights are exactly zero."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from leanglot.models.text_classifier import linear_sparsity
+from leanglot.results.measures import Weight
+from leanglot.runtimes.classifier import Classifier
+from leanglot.runtimes.pytorch import TorchPredictor
+
+_PRODUCTS: Final = frozenset({"MatMul", "MatMulInteger", "Gemm"})
+
+
+def weigh(folder: Path, classifier: Classifier) -> Weight:
+    """Size of all files of an artifact and the sparsity of its linear layers.
+
+    Args:
+        folder: The artifact's or model's folder.
+        classifier: The same, loaded.
+    """
+    size = folder_size(folder)
+    if isinstance(classifier.predictor, TorchPredictor):
+        return Weight(size_bytes=size, sparsity=linear_sparsity(classifier.predictor.module))
+    return Weight(size_bytes=size, sparsity=graph_sparsity(folder / classifier.manifest.model_file))
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def graph_sparsity(path: Path) -> float | None:
+    """Share of zeros among the constant matrices that a graph multiplies with; None where it has none."""
+    graph = onnx.load(str(path)).graph
+    factors = {name for node in graph.node if node.op_type in _PRODUCTS for name in node.input}
+    zeros = total = 0
+    for tensor in graph.initializer:
+        if tensor.name in factors and len(tensor.dims) == 2:
+            values = numpy_helper.to_array(tensor)
+            zeros += int(np.count_nonzero(values == 0))
+            total += values.size
+    return zeros / total if total else None

@@ -1,0 +1,264 @@
+"""Text-classification models of transformers: checked before anything is loaded, and saved as plain folders."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from leanglot.errors import ModelError
+from leanglot.results.manifest import file_digest
+
+_PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
+_LARGEST_CONFIG: Final = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TextClassifier:
+    """A PyTorch text classifier with its tokenizer.
+
+    Attributes:
+        module: The transformers model, float32, in evaluation mode.
+        tokenizer: The fast tokenizer, set to cut at `max_length` and never to pad.
+        labels: Class names in the order of the logits.
+        max_length: Longest input in tokens, special tokens included.
+        pad_id: Token id of the padding.
+        source: SHA-256 over the config, the weights and the tokenizer it was loaded from.
+        name: Name of the folder or hub model.
+    """
+
+    module: PreTrainedModel
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    max_length: int
+    pad_id: int
+    source: str
+    name: str
+
+    def copy(self) -> "TextClassifier":
+        """A model whose weights can be changed without touching this one's."""
+        return replace(self, module=copy.deepcopy(self.module))
+
+
+def load_text_classifier(
+    folder: Path, *, name: str | None = None, allow_pickle: bool = False, max_length: int | None = None
+) -> TextClassifier:
+    """Load a local folder written by ``save_pretrained``.
+
+    Args:
+        folder: Holds config.json, safetensors weights and a tokenizer.
+        name: Name of the model; None takes the folder's.
+        allow_pickle: Also read pickled PyTorch weights, through PyTorch's restricted unpickler.
+        max_length: Cut texts at this many tokens; None takes the tokenizer's and the model's own limit.
+
+    Raises:
+        ModelError: The folder cannot be used; says what is missing or damaged and what to do.
+    """
+    _check_config(folder)
+    pickled = _check_weights(folder, allow_pickle=allow_pickle)
+    tokenizer, tokenizer_limit = _load_tokenizer(folder)
+    module = _load_module(folder, pickled=pickled)
+    positions = _positions(module)
+    limits = [limit for limit in (max_length, tokenizer_limit, positions) if limit is not None]
+    longest = min(limits) if limits else 512
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(longest)
+    pad_id = module.config.pad_token_id
+    return TextClassifier(
+        module=module,
+        tokenizer=tokenizer,
+        labels=_labels(module),
+        max_length=longest,
+        pad_id=0 if pad_id is None else int(pad_id),
+        source=folder_digest(folder),
+        name=name or folder.resolve().name,
+    )
+
+
+def save_text_classifier(model: TextClassifier, folder: Path) -> None:
+    """Write the model as a plain transformers folder: safetensors weights, config and tokenizer."""
+    with quiet_transformers():
+        model.module.save_pretrained(str(folder))
+    save_tokenizer(model, folder)
+
+
+def save_tokenizer(model: TextClassifier, folder: Path) -> None:
+    """Write the tokenizer and its config so that transformers loads them without further help."""
+    model.tokenizer.save(str(folder / "tokenizer.json"))
+    settings: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": model.max_length,
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
+    if (pad := model.tokenizer.id_to_token(model.pad_id)) is not None:
+        settings["pad_token"] = pad
+    text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
+    (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers' progress bars and advice out of ours while it reads or writes."""
+    shown, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def linear_layers(module: nn.Module) -> dict[str, nn.Linear]:
+    """The linear layers by name: what pruning and quantization work on."""
+    return {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear)}
+
+
+def linear_sparsity(module: nn.Module) -> float | None:
+    """Share of exactly zero weights among the linear layers' weights; None where there are none."""
+    weights = [layer.weight for layer in linear_layers(module).values()]
+    total = sum(weight.numel() for weight in weights)
+    if total == 0:
+        return None
+    return sum(int((weight == 0).sum()) for weight in weights) / total
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the config, the weights and the tokenizer's files of a model folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in {".json", ".safetensors", ".bin", ".model", ".txt"}:
+            digest.update(f"{path.name}:{file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_config(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ModelError(
+            f"Model folder {folder} does not exist.",
+            "Give a folder written by save_pretrained(), or the name of a model on the hub such as org/model.",
+        )
+    path = folder / "config.json"
+    if not path.is_file():
+        found = ", ".join(sorted(item.name for item in folder.iterdir())[:8]) or "nothing"
+        raise ModelError(
+            f"{folder} has no config.json; it holds {found}.",
+            "Save the model with model.save_pretrained(folder) and tokenizer.save_pretrained(folder).",
+        )
+    if path.stat().st_size > _LARGEST_CONFIG:
+        raise ModelError(f"{path} is larger than {_LARGEST_CONFIG} bytes: that is no model config.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ModelError(f"{path} is no valid JSON: {error}", "Save the model again.") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise ModelError(f"{path} names no model_type.", "Save the model again with save_pretrained().")
+    architectures = config.get("architectures")
+    architectures = architectures if isinstance(architectures, list) else []
+    if not any(str(name).endswith("ForSequenceClassification") for name in architectures):
+        raise ModelError(
+            f"{folder} holds {', '.join(map(str, architectures)) or 'a model of unnamed architecture'}, "
+            "which is no text classifier.",
+            "Allowed are models that end in ForSequenceClassification, such as XLMRobertaForSequenceClassification.",
+        )
+
+
+def _check_weights(folder: Path, *, allow_pickle: bool) -> bool:
+    """Whether the weights are pickled; refuses what must not or cannot be read."""
+    if not any((folder / name).is_file() for name in _WEIGHTS):
+        if not any((folder / name).is_file() for name in _PICKLES):
+            raise ModelError(f"{folder} has no weights: none of {', '.join(_WEIGHTS)}.", "Save the model again.")
+        if not allow_pickle:
+            raise ModelError(
+                f"{folder} has only pickled weights ({_PICKLES[0]}); loading a pickle can run code.",
+                "Convert them: model.save_pretrained(folder) writes safetensors. "
+                "If you trust where they come from, pass --allow-pickle.",
+            )
+        return True
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(str(path), framework="numpy") as stored:
+                stored.keys()
+        except (SafetensorError, OSError) as error:
+            raise ModelError(
+                f"{path} is damaged or cut off ({path.stat().st_size} bytes): {error}",
+                "Copy or download the file again and compare its size.",
+            ) from error
+    return False
+
+
+def _load_tokenizer(folder: Path) -> tuple[Tokenizer, int | None]:
+    """The fast tokenizer and its own length limit."""
+    names = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model", "vocab.json")
+    if not any((folder / name).is_file() for name in names):
+        raise ModelError(
+            f"{folder} has no tokenizer: none of {', '.join(names)}.",
+            "Save it beside the model: tokenizer.save_pretrained(folder).",
+        )
+    try:
+        loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        backend = getattr(loaded, "backend_tokenizer", None)
+    except Exception as error:  # transformers raises many types for a tokenizer it cannot read
+        raise ModelError(
+            f"The tokenizer in {folder} cannot be loaded: {error}", "Save it again with save_pretrained()."
+        ) from error
+    if not isinstance(backend, Tokenizer):
+        raise ModelError(
+            f"The tokenizer in {folder} is a {type(loaded).__name__}, which has no fast version.",
+            "Convert it to a tokenizer.json of the tokenizers library.",
+        )
+    limit = int(loaded.model_max_length)
+    return backend, limit if limit < 1_000_000 else None
+
+
+def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:
+    try:
+        with quiet_transformers():
+            module, info = AutoModelForSequenceClassification.from_pretrained(
+                str(folder),
+                dtype=torch.float32,
+                use_safetensors=not pickled,
+                weights_only=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:  # transformers raises many types for a folder it cannot read
+        raise ModelError(
+            f"transformers cannot load {folder}: {type(error).__name__}: {str(error)[:400]}",
+            "Check that AutoModelForSequenceClassification.from_pretrained(folder) works.",
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"{folder} lacks the weights of {', '.join(missing[:4])}"
+            f"{f' and {len(missing) - 4} more' if len(missing) > 4 else ''}; they would be random.",
+            "Fine-tune the model for classification first, then save it with its head.",
+        )
+    loaded: PreTrainedModel = module.eval()
+    return loaded
+
+
+def _labels(module: PreTrainedModel) -> tuple[str, ...]:
+    """The head's class names in the order of the logits."""
+    names = {int(index): str(name) for index, name in (module.config.id2label or {}).items()}
+    return tuple(names[index] for index in range(len(names)))
+
+
+def _positions(module: PreTrainedModel) -> int | None:
+    """Longest input the position embeddings allow; a table with a padding row starts counting behind it."""
+    for name, layer in module.named_modules():
+        if name.endswith("position_embeddings") and isinstance(layer, nn.Embedding):
+            return layer.num_embeddings - (0 if layer.padding_idx is None else layer.padding_idx + 1)
+    return None

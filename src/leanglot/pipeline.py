@@ -1,0 +1,139 @@
+"""The run: measure the baseline, make and measure the candidates, judge every language, recommend, report."""
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
+from leanglot.decide.pareto import pareto_flags
+from leanglot.decide.recommend import recommend
+from leanglot.errors import StorageError
+from leanglot.exam import FULL, Effort, Exam, prepare_exam
+from leanglot.judging import baseline_record, failed_record, judged_record
+from leanglot.measure.subject import in_memory
+from leanglot.models.hub import resolve_model
+from leanglot.models.text_classifier import TextClassifier, load_text_classifier
+from leanglot.progress import Observer, Silent
+from leanglot.report.files import write_report
+from leanglot.results.environment import available_cores, read_environment
+from leanglot.results.folder import RunFolder
+from leanglot.results.records import Candidate, RunReport
+from leanglot.trials import Bench, Trial, run_trial
+
+
+def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort = FULL) -> RunReport:
+    """Do the whole job: from a model and labelled data to a verdict per language and artifacts to ship.
+
+    Killed and started again with the same config, it keeps the candidates that were finished.
+
+    Args:
+        config: Model, data, candidates, margin.
+        observer: Told of the progress.
+        effort: How much is measured.
+
+    Returns:
+        The report, also written to the run folder with its page, charts, predictions and artifacts.
+
+    Raises:
+        LeanglotError: The model, the data or the run folder cannot be used. A candidate that fails is no error: it is
+            ``failed`` in the report, with its reason.
+    """
+    model = load_model(config)
+    exam = prepare_exam(config.data, model.labels, effort, config.limit_per_language, config.seed)
+    folder = RunFolder(config.output)
+    folder.create()
+    bench = set_up(config, model, exam, folder, effort, observer or Silent())
+    bench.observer.plan([BASELINE_NAME, *(candidate.name for candidate in config.candidates)])
+
+    baseline = run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None)
+    candidates = [try_candidate(bench, candidate) for candidate in config.candidates]
+
+    judged = judge_all(config, baseline, candidates)
+    report = RunReport(
+        created_at=datetime.now(UTC),
+        environment=bench.environment,
+        data=exam.summary,
+        model=model.name,
+        margin=config.margin,
+        alpha=config.alpha,
+        baseline=BASELINE_NAME,
+        candidates=judged,
+        recommendations=recommend(judged, strict=config.strict),
+    )
+    folder.write_report(report)
+    write_report(report, folder.path)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A candidate that could not be made or measured."""
+
+    config: CandidateConfig
+    reason: str
+
+
+def load_model(config: RunConfig) -> TextClassifier:
+    """The model that the run starts from."""
+    folder = resolve_model(config.model, allow_pickle=config.allow_pickle)
+    name = PurePath(config.model).name
+    return load_text_classifier(folder, name=name, allow_pickle=config.allow_pickle, max_length=config.max_length)
+
+
+def set_up(
+    config: RunConfig,
+    model: TextClassifier,
+    exam: Exam,
+    folder: RunFolder,
+    effort: Effort,
+    observer: Observer,
+) -> Bench:
+    """What all trials share."""
+    return Bench(
+        model=model,
+        exam=exam,
+        environment=read_environment(config.threads or available_cores()),
+        effort=effort,
+        batch_tokens=config.batch_tokens,
+        folder=folder,
+        observer=observer,
+    )
+
+
+def try_candidate(bench: Bench, config: CandidateConfig) -> Trial | Failed:
+    """Run a candidate's trial; whatever goes wrong with it alone does not stop the run.
+
+    Raises:
+        StorageError: The disk is full, which would stop every other candidate too.
+    """
+    try:
+        return run_trial(bench, config, in_memory(bench.model, bench.environment.threads))
+    except StorageError:
+        raise
+    except Exception as error:  # engines raise anything; the reason goes into the report
+        if _is_full(error):
+            raise StorageError(
+                f"No space is left on the disk that holds {bench.folder.path}.",
+                "Free some and run the same command again: finished candidates are kept.",
+            ) from error
+        bench.observer.enter(config.name, "failed")
+        return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
+
+
+def judge_all(config: RunConfig, baseline: Trial, candidates: Sequence[Trial | Failed]) -> tuple[Candidate, ...]:
+    """Every language of every candidate against the baseline; then who is dominated by whom."""
+    records = [baseline_record(baseline)]
+    for trial in candidates:
+        if isinstance(trial, Failed):
+            records.append(failed_record(trial.config, trial.reason))
+        else:
+            records.append(judged_record(trial, baseline, config))
+    flags = pareto_flags(records)
+    return tuple(record.model_copy(update={"pareto": flags[record.name]}) for record in records)
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether an error, whatever library raised it, says that the disk is full."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)

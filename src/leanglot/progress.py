@@ -1,0 +1,35 @@
+"""What a run tells while it works: which candidate is in which stage, and how far."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+Stage = Literal["waiting", "making", "evaluating", "weighing", "cold start", "timing", "done", "kept", "failed"]
+
+
+class Observer(Protocol):
+    """Whoever watches a run; the terminal's progress display is one."""
+
+    def plan(self, candidates: Sequence[str]) -> None:
+        """The names of all candidates, before the first one starts."""
+        ...
+
+    def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:
+        """A candidate enters a stage of so many steps."""
+        ...
+
+    def advance(self, candidate: str, steps: int = 1) -> None:
+        """So many steps of the candidate's stage are done."""
+        ...
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def plan(self, candidates: Sequence[str]) -> None:
+        """See `Observer`."""
+
+    def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:
+        """See `Observer`."""
+
+    def advance(self, candidate: str, steps: int = 1) -> None:
+        """See `Observer`."""

@@ -1,0 +1,1 @@
+"""What people read of a run: HTML, markdown and the terminal's tables."""

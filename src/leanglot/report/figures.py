@@ -1,0 +1,124 @@
+"""Charts inside the page: SVG pictures that follow the reader's light or dark theme, with texts in their place."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from leanglot.charts.files import CHARTS, svg_bytes
+from leanglot.charts.style import GRID, INK, MUTED, SURFACE
+from leanglot.errors import RunError
+from leanglot.results.records import RunReport
+
+_DARK: Final[Mapping[str, str]] = {INK: "#e6ebf1", MUTED: "#a7b2be", GRID: "#36404b", SURFACE: "#171c22"}
+
+
+@dataclass(frozen=True)
+class ChartText:
+    """What a chart says in words.
+
+    Attributes:
+        title: Its heading on the page.
+        alt: What it shows, for readers who do not see it.
+        caption: How to read it.
+    """
+
+    title: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart as the page embeds it.
+
+    Attributes:
+        text: What it says in words.
+        uri: The picture itself, as a data URI.
+        width: Width in CSS pixels at its natural size.
+        height: Height in CSS pixels.
+    """
+
+    text: ChartText
+    uri: str
+    width: int
+    height: int
+
+
+TEXTS: Final[Mapping[str, ChartText]] = {
+    "overview": ChartText(
+        "What is gained and paid",
+        "Four panels over all candidates: bars of the median latency with speed-ups, bars of the accuracy with the "
+        "baseline as a dashed line, bars of the size on disk, and accuracy against speed-up with the best "
+        "accuracy at each speed. The table of candidates above has the same numbers.",
+        "The axis of the accuracy may start above 0; the line above its bars tells where.",
+    ),
+    "drop_heatmap": ChartText(
+        "What each candidate costs each language",
+        "A grid of candidates by languages: every cell has the drop in points and a sign for safe, harmed or not "
+        "proven. The verdict tables below have the same numbers with their intervals.",
+        "Red is a loss, blue a gain; the sign, not the colour, is the verdict.",
+    ),
+    "language_accuracy": ChartText(
+        "Accuracy by language",
+        "One row per language: the accuracy of the baseline and of one candidate with 95% intervals, the number of "
+        "examples, the drop and the verdict. The verdict tables below have the same numbers.",
+        "Overlapping intervals prove nothing: the verdict comes from the paired test on the same examples.",
+    ),
+}
+
+
+def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Picture, ...]:
+    """The charts for the page.
+
+    Args:
+        report: The run.
+        charts: SVG files by chart name; None draws them afresh. Charts without a file are left out.
+
+    Raises:
+        RunError: When a file cannot be read or is not an SVG picture with a size.
+    """
+    found = []
+    for name, draw in CHARTS.items():
+        if charts is None:
+            found.append(_picture(TEXTS[name], svg_bytes(draw(report)).decode(), f"chart {name}"))
+        elif name in charts:
+            found.append(_picture(TEXTS[name], _read(charts[name]), str(charts[name])))
+    return tuple(found)
+
+
+def themed(svg: str) -> str:
+    """Lets an SVG picture follow the reader's theme.
+
+    Pictures in ``<img>`` are documents of their own, which know the reader's preference and nothing of the page;
+    so the colours of `leanglot.charts.style` that depend on the theme become custom properties inside of it.
+    """
+    light = "".join(f"--c{index}:{colour};" for index, colour in enumerate(_DARK))
+    dark = "".join(f"--c{index}:{colour};" for index, colour in enumerate(_DARK.values()))
+    rules = f"<style>:root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
+    for index, colour in enumerate(_DARK):
+        svg = re.sub(rf"(?<=[:\s]){colour}\b", f"var(--c{index})", svg, flags=re.IGNORECASE)
+    return re.sub(r"<svg\b[^>]*>", lambda match: match[0] + rules, svg, count=1)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(
+            f"Cannot read the chart {path}: {error}.", "Write the charts again with write_charts."
+        ) from error
+
+
+def _picture(text: ChartText, svg: str, source: str) -> Picture:
+    size = re.search(r'<svg\b[^>]*\bwidth="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    if size is None:
+        raise RunError(
+            f"{source} is not an SVG picture with a width and a height in points.",
+            "Pass the .svg files that write_charts wrote.",
+        )
+    encoded = base64.b64encode(themed(svg).encode()).decode("ascii")
+    width, height = (round(float(part) * 4 / 3) for part in size.groups())
+    return Picture(text, f"data:image/svg+xml;base64,{encoded}", width, height)

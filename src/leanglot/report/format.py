@@ -1,0 +1,90 @@
+"""Words and numbers that all reports share: clean names, languages, intervals, chances, what is still needed."""
+
+import re
+import unicodedata
+from datetime import datetime
+from typing import Final
+
+from leanglot.charts.labels import language_name
+from leanglot.charts.quantities import ABSENT, count, points, ratio
+from leanglot.results.records import Goal, LanguageResult
+
+GOAL_WORD: Final[dict[Goal, str]] = {
+    "balanced": "Balanced",
+    "speed": "Speed",
+    "size": "Size",
+    "accuracy": "Accuracy",
+    "cost": "Cost",
+}
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
+_JOINERS: Final = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
+
+
+def plain(text: str) -> str:
+    """A text from outside on one line, without control characters, terminal codes or direction overrides."""
+    kept = (" " if _is_hidden(character) else character for character in text)
+    return re.sub(r"\s+", " ", "".join(kept)).strip()
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) in _HIDDEN and character not in _JOINERS
+
+
+def language(tag: str) -> str:
+    """A language's English name with its tag, such as ``Thai (th)``."""
+    name = language_name(tag)
+    return name if name == tag else f"{name} ({tag})"
+
+
+def in_points(fraction: float | None, *, signed: bool = False) -> str:
+    """A difference with its unit, such as ``2.3 points`` or ``1.0 point``."""
+    if fraction is None:
+        return ABSENT
+    shown = points(fraction, signed=signed)
+    return f"{shown} point{'' if shown.lstrip('+') == '1.0' else 's'}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Both ends in percentage points, such as ``-0.4 to +1.2`` with true minus signs."""
+    return ABSENT if low is None or high is None else f"{points(low)} to {points(high)}"
+
+
+def chance(p_value: float | None) -> str:
+    """A p-value with three decimals; smaller ones as ``< 0.001``."""
+    if p_value is None:
+        return ABSENT
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def speed(speedup: float | None) -> str:
+    """A speed-up in words; a slow-down is called one."""
+    if speedup is None:
+        return ABSENT
+    shown = f"{ratio(speedup)} as fast"
+    return f"{shown}, slower" if speedup < 0.995 else shown
+
+
+def more_examples(result: LanguageResult | None) -> str:
+    """What would settle the language's verdict: a rounded number of examples, or that none can be named."""
+    if result is None or result.verdict is None:
+        return ABSENT
+    if result.verdict != "inconclusive" or result.samples_needed == 0:
+        return "settled"
+    if result.samples_needed is None:
+        return "cannot be said"
+    return f"about {rounded(result.samples_needed)} more"
+
+
+def rounded(number: int) -> str:
+    """A planned number of examples with three significant digits: more would pretend."""
+    return count(round(number, -max(0, len(str(number)) - 3)))
+
+
+def moment(time: datetime) -> str:
+    """A time in UTC to the minute; one without a zone is UTC already."""
+    return f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def plural(number: int, noun: str) -> str:
+    """A number with its noun, such as ``1 language`` or ``24 languages``."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,58 @@
+"""The terminal's progress display: which candidate is in which stage, and how far."""
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from leanglot.progress import Stage
+
+
+class LiveProgress:
+    """Shows a line per candidate while the run goes on; an `Observer` and a context manager.
+
+    Args:
+        console: Where to draw; on a file or a pipe, only finished candidates are told.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description:<24}"),
+            TextColumn("{task.fields[stage]:<10}"),
+            BarColumn(bar_width=28),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "LiveProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def plan(self, candidates: Sequence[str]) -> None:
+        """See `Observer`."""
+        for name in candidates:
+            self._tasks[name] = self._progress.add_task(name, total=1, start=False, stage="waiting")
+
+    def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:
+        """See `Observer`."""
+        task = self._tasks[candidate]
+        finished = stage in {"done", "failed"}
+        self._progress.start_task(task)
+        self._progress.update(task, stage=stage, total=total, completed=total if finished else 0)
+        if finished:
+            self._progress.stop_task(task)
+            if not self._console.is_terminal:
+                self._console.print(f"{candidate}: {stage}")
+
+    def advance(self, candidate: str, steps: int = 1) -> None:
+        """See `Observer`."""
+        self._progress.advance(self._tasks[candidate], steps)

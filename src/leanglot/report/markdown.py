@@ -1,0 +1,198 @@
+"""The report in short as markdown, fit for a pull request: the answer, the candidates, who is harmed."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from leanglot.charts.labels import challengers
+from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
+from leanglot.charts.style import VERDICT_SIGN
+from leanglot.report.format import (
+    GOAL_WORD,
+    in_points,
+    language,
+    moment,
+    more_examples,
+    plain,
+    plural,
+    speed,
+)
+from leanglot.report.summary import (
+    LanguageGroups,
+    LanguageLine,
+    accuracy_change,
+    answers,
+    drop_of,
+    group_languages,
+    headline,
+    primary,
+)
+from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
+from leanglot.results.records import Candidate, RunReport
+
+_SHOWN: Final[tuple[Column, ...]] = (
+    "speed-up", "median", "size", "change in size", "accuracy", "change in accuracy", "worst language",
+)  # fmt: skip
+_SAFE, _HARMED, _OPEN = VERDICT_SIGN["safe"], VERDICT_SIGN["harmed"], VERDICT_SIGN["inconclusive"]
+
+
+def render_markdown(report: RunReport) -> str:
+    """Renders the short report as GitHub-flavoured markdown.
+
+    Args:
+        report: The run.
+
+    Returns:
+        Markdown in which texts from outside are escaped: they cannot start a table cell, a tag or a mention.
+
+    Raises:
+        RunError: When the report names candidates that it does not have.
+    """
+    table = candidate_table(report)
+    parts = [
+        _title(report),
+        _answer(report),
+        "## By goal\n\n" + _goals(report),
+        "## Candidates\n\n" + _candidates(table),
+        _footnotes(table),
+        _harm(report),
+        _warnings(report),
+        _method(report),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """A text from outside as literal markdown on one line."""
+    safe = re.sub(r"([\\`*_{}\[\]<>|#~$!&])", r"\\\1", plain(text))
+    # No escape stops a mention; a joiner of no width after the sign does.
+    return re.sub(r"@(?=\w)", "@\N{WORD JOINER}", safe)
+
+
+def code(text: str) -> str:
+    """A name from outside as code that can stand in a table."""
+    shown = plain(text).replace("|", "\N{BROKEN BAR}")
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def _title(report: RunReport) -> str:
+    first = headline(report)
+    return f"# {first.before}{code(first.name) if first.name else ''}{first.after}"
+
+
+def _answer(report: RunReport) -> str:
+    shipped = primary(report)
+    if shipped is None or shipped.name == report.baseline:
+        return ""
+    groups = group_languages(report, shipped)
+    change = in_points(accuracy_change(report, shipped), signed=True)
+    gains = f"**{speed(shipped.speedup)}, {smaller(shipped.size_reduction)}, accuracy {change}.**"
+    lines = [
+        f"- {_HARMED} **harmed ({len(groups.harmed)}):** {_named_drops(groups.harmed) or 'none found'}",
+        f"- {_OPEN} **not proven ({len(groups.unproven)}):** {_needs(groups.unproven) or 'none'}",
+        f"- {_SAFE} **safe ({len(groups.safe)}):** {', '.join(language(line.tag) for line in groups.safe) or 'none'}",
+    ]
+    return "\n".join([gains, "", *lines])
+
+
+def _named_drops(lines: Iterable[LanguageLine]) -> str:
+    return ", ".join(f"{language(line.tag)} {points(drop_of(line))}" for line in lines)
+
+
+def _needs(lines: Iterable[LanguageLine]) -> str:
+    shown = []
+    for line in lines:
+        needed = "not measured" if line.result is None else more_examples(line.result)
+        shown.append(f"{language(line.tag)} ({needed})")
+    return ", ".join(shown)
+
+
+def _goals(report: RunReport) -> str:
+    rows = []
+    for answer in answers(report):
+        if answer.candidate is None:
+            rows.append([GOAL_WORD[answer.goal], "none qualifies", "", "", "", "", escape(answer.reason)])
+            continue
+        each = answer.candidate
+        rows.append(
+            [
+                GOAL_WORD[answer.goal],
+                code(each.name),
+                ratio(each.speedup),
+                megabytes(each.size_bytes),
+                in_points(accuracy_change(report, each), signed=True),
+                _counts(report, each),
+                escape(answer.reason),
+            ]
+        )
+    if not rows:
+        return "This run made no recommendation."
+    head = ["Goal", "Candidate", "Speed-up", "Size", "Accuracy", f"{_SAFE} / {_HARMED} / {_OPEN}", "Why"]
+    return _table(head, rows, left={0, 1, 6})
+
+
+def _counts(report: RunReport, candidate: Candidate) -> str:
+    return "reference" if candidate.name == report.baseline else _counted(group_languages(report, candidate))
+
+
+def _counted(groups: LanguageGroups) -> str:
+    return f"{len(groups.safe)} / {len(groups.harmed)} / {len(groups.unproven)}"
+
+
+def _candidates(table: CandidateTable) -> str:
+    head = ["Candidate", "Status", f"{_SAFE} / {_HARMED} / {_OPEN}", *(column.capitalize() for column in _SHOWN)]
+    return _table(head, [_candidate(row) for row in table.rows], left={0, 1})
+
+
+def _candidate(row: CandidateRow) -> list[str]:
+    candidate = row.candidate
+    start = [code(candidate.name), candidate.status]
+    if candidate.status == "failed":
+        return [*start, f"failed: {escape(candidate.reason or 'no reason was recorded')}", *[""] * len(_SHOWN)]
+    counts = "reference" if row.groups is None else _counted(row.groups)
+    return [*start, counts, *(_cell(row.cells[column]) for column in _SHOWN)]
+
+
+def _cell(cell: Cell) -> str:
+    return cell.text if cell.note is None else f"{cell.text} ({cell.note})"
+
+
+def _footnotes(table: CandidateTable) -> str:
+    shown = {row.cells[column].note for row in table.rows for column in _SHOWN}
+    notes = [f"({number}) {escape(note)}" for number, note in enumerate(table.notes, 1) if number in shown]
+    return "  \n".join(notes)
+
+
+def _harm(report: RunReport) -> str:
+    lines = []
+    for candidate in challengers(report):
+        harmed = group_languages(report, candidate).harmed
+        if harmed:
+            lines.append(f"- {code(candidate.name)}: {_named_drops(harmed)}")
+    return "## Harmed languages, drop in points\n\n" + "\n".join(lines) if lines else ""
+
+
+def _warnings(report: RunReport) -> str:
+    lines = [f"- {code(each.name)}: {escape(warning)}" for each in report.candidates for warning in each.warnings]
+    lines += [f"- data: {escape(note)}" for note in report.data.notes]
+    return "## Notes\n\n" + "\n".join(lines) if lines else ""
+
+
+def _method(report: RunReport) -> str:
+    data = report.data
+    machine = report.environment
+    return (
+        f"<sub>{escape(report.model)} on {escape(data.source)}: {count(sum(data.examples.values()))} examples in "
+        f"{plural(len(data.examples), 'language')}; {escape(machine.cpu)}, {plural(machine.threads, 'thread')}; "
+        f"{moment(report.created_at)}. Safe: the upper confidence bound of the paired drop lies below "
+        f"{in_points(report.margin)}. Harmed: an exact McNemar test, Holm-adjusted over the languages, finds a drop. "
+        "Not proven: neither, and no pass.</sub>"
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: set[int]) -> str:
+    rule = [":--" if index in left else "--:" for index in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))

@@ -1,0 +1,168 @@
+"""The report in the terminal: candidates, the languages that matter, and the recommendations as sentences."""
+
+from itertools import pairwise
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from leanglot.charts.quantities import ABSENT, count, megabytes, percent, points, ratio
+from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
+from leanglot.report.format import GOAL_WORD, language, more_examples, plain
+from leanglot.report.highlights import Highlight, pick_highlights
+from leanglot.report.summary import (
+    Answer,
+    answers,
+    drop_of,
+    group_languages,
+    headline,
+    worst_language,
+)
+from leanglot.results.records import Candidate, RunReport, Status, VerdictKind
+
+WIDTH: Final = 100
+_STATUS_STYLE: Final[dict[Status, str]] = {
+    "baseline": "dim",
+    "certified": "bold blue",
+    "unrefuted": "",
+    "rejected": "bold red",
+    "failed": "dim red",
+}
+_VERDICT_STYLE: Final[dict[VerdictKind | None, str]] = {
+    "safe": "blue",
+    "harmed": "bold red",
+    "inconclusive": "dim",
+    None: "dim",
+}
+
+
+def render_tables(report: RunReport) -> RenderableType:
+    """Renders what a run found, at most 100 columns wide.
+
+    Args:
+        report: The run.
+
+    Returns:
+        Something for ``rich.console.Console.print``. Names are shown as they are, never read as markup.
+
+    Raises:
+        RunError: When the report names candidates that it does not have.
+    """
+    parts: list[RenderableType] = [_candidates(report)]
+    parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
+    return Constrain(Group(*parts, Text(), *_languages(report), render_recommendations(report)), WIDTH)
+
+
+def render_recommendations(report: RunReport) -> RenderableType:
+    """Renders the answer alone: one sentence for the run, one for each goal.
+
+    Args:
+        report: The run.
+
+    Raises:
+        RunError: When the report names candidates that it does not have.
+    """
+    return Constrain(Group(_headline(report), *(_sentence(answer) for answer in answers(report))), WIDTH)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False,
+        padding=(0, 1, 0, 0), expand=True, header_style="dim",
+    )  # fmt: skip
+
+
+def _candidates(report: RunReport) -> Table:
+    table = _table("Candidates")
+    table.add_column("candidate", ratio=1, overflow="fold")
+    table.add_column("status", no_wrap=True)
+    signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
+    for heading in ("speed-up", "p50 ms", "size MB", "smaller", "accuracy"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worst drop", justify="right", no_wrap=True)
+    table.add_column(signs, justify="right", no_wrap=True)
+    for candidate in report.candidates:
+        table.add_row(*_candidate_cells(report, candidate))
+    return table
+
+
+def _candidate_cells(report: RunReport, candidate: Candidate) -> list[Text]:
+    name, status = Text(plain(candidate.name)), Text(candidate.status, _STATUS_STYLE[candidate.status])
+    if candidate.status == "failed":
+        return [name, status, *(Text(ABSENT, "dim") for _ in range(7))]
+    p50 = None if candidate.latency_ms is None else candidate.latency_ms.p50
+    cells = [
+        ratio(candidate.speedup),
+        ABSENT if p50 is None else f"{p50:,.1f}" if p50 >= 1 else f"{p50:.2f}",
+        megabytes(candidate.size_bytes).removesuffix(" MB"),
+        percent(candidate.size_reduction),
+        percent(candidate.accuracy),
+    ]
+    if candidate.name == report.baseline:
+        cells[3] = "ref."
+        return [name, status, *map(Text, cells), Text("ref."), Text("ref.")]
+    worst = worst_language(candidate)
+    drop = None if worst is None else drop_of(worst)
+    shown = ABSENT if worst is None or drop is None else f"{worst.tag} {points(drop)}" if drop > 0 else "no drop"
+    groups = group_languages(report, candidate)
+    counts = f"{len(groups.safe)}/{len(groups.harmed)}/{len(groups.unproven)}"
+    return [name, status, *map(Text, cells), Text(plain(shown)), Text(counts)]
+
+
+def _remarks(report: RunReport) -> list[tuple[str, str]]:
+    """Failures and warnings, each with its candidate."""
+    remarks = []
+    for candidate in report.candidates:
+        if candidate.status == "failed":
+            remarks.append((candidate.name, f"failed: {candidate.reason or 'no reason was recorded'}"))
+        remarks += [(candidate.name, warning) for warning in candidate.warnings]
+    return remarks
+
+
+def _languages(report: RunReport) -> list[RenderableType]:
+    chosen = pick_highlights(report)
+    if not chosen.rows:
+        return []
+    table = _table("Languages that matter: harmed, worst drops, nearest to settled")
+    table.add_column("language", ratio=2, overflow="fold")
+    table.add_column("candidate", ratio=2, overflow="fold")
+    for heading in ("n", "drop", "at most"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("to settle it", justify="right", no_wrap=True)
+    for row, following in pairwise((*chosen.rows, None)):
+        if row is not None:
+            table.add_row(*_highlight_cells(row), end_section=following is not None and following.why != row.why)
+    parts: list[RenderableType] = [table]
+    if chosen.harmed_left_out:
+        parts.append(Text(f"{chosen.harmed_left_out} more harmed in the full report.", style="dim"))
+    return [*parts, Text()]
+
+
+def _highlight_cells(row: Highlight) -> list[Text]:
+    result = row.result
+    return [
+        Text(plain(language(row.tag))),
+        Text(plain(row.candidate)),
+        Text(count(result.n)),
+        Text(points(result.drop)),
+        Text(points(result.drop_bound)),
+        Text(f"{VERDICT_SIGN[result.verdict]} {VERDICT_WORD[result.verdict]}", _VERDICT_STYLE[result.verdict]),
+        Text(more_examples(result)),
+    ]
+
+
+def _headline(report: RunReport) -> Text:
+    first = headline(report)
+    return Text.assemble(first.before, plain(first.name), f"{first.after}.", style="bold")
+
+
+def _sentence(answer: Answer) -> Text:
+    goal = (f"{GOAL_WORD[answer.goal]}: ", "bold")
+    if answer.candidate is None:
+        return Text.assemble(goal, f"none qualifies. {plain(answer.reason)}")
+    each = answer.candidate
+    return Text.assemble(goal, (plain(each.name), "cyan"), f" ({each.status}). ", plain(answer.reason))

@@ -1,0 +1,96 @@
+"""What measuring one candidate gives, kept in its folder so that a run can go on where it stopped."""
+
+from pydantic import BaseModel, ConfigDict
+
+from leanglot.results.records import Latency
+
+
+class LanguageQuality(BaseModel):
+    """Quality in one language.
+
+    Attributes:
+        n: Number of examples.
+        accuracy: Share of right answers.
+        accuracy_low: Lower end of its Wilson (1927) 95% interval.
+        accuracy_high: Upper end.
+        macro_f1: Mean F1 over the labels that occur among this language's examples.
+        precision: Mean precision over them.
+        recall: Mean recall over them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    macro_f1: float
+    precision: float
+    recall: float
+
+
+class Quality(BaseModel):
+    """Quality over all examples and by language; see `LanguageQuality` for the terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accuracy: float
+    macro_accuracy: float
+    macro_f1: float
+    precision: float
+    recall: float
+    languages: dict[str, LanguageQuality]
+
+
+class ColdStart(BaseModel):
+    """A fresh process that loads the model and answers once.
+
+    Attributes:
+        seconds: From the process's start to its first answer; the median of the repetitions.
+        peak_rss_bytes: Largest resident memory; the median of the repetitions.
+        repetitions: How many processes were started.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float
+    peak_rss_bytes: int
+    repetitions: int
+
+
+class Speed(BaseModel):
+    """Latency and throughput, interleaved with the baseline's.
+
+    Attributes:
+        latency_ms: At batch size 1, tokenization outside.
+        tokenization_p50_ms: Median time to tokenize one text.
+        languages_p50_ms: Median latency by language; None under five calls.
+        throughput_per_s: Examples per second in token-budget batches.
+        speedup: Baseline's median latency divided by this one's; None for the baseline itself.
+        throughput_gain: This one's throughput divided by the baseline's; None for the baseline itself.
+        warnings: What disturbed the measuring.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latency_ms: Latency
+    tokenization_p50_ms: float
+    languages_p50_ms: dict[str, float | None]
+    throughput_per_s: float
+    speedup: float | None = None
+    throughput_gain: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Weight(BaseModel):
+    """What the artifact weighs.
+
+    Attributes:
+        size_bytes: All its files on disk.
+        sparsity: Share of exactly zero weights in its linear layers; None where there are none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size_bytes: int
+    sparsity: float | None

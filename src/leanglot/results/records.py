@@ -1,0 +1,285 @@
+"""The records of a run: frozen, documented, units in the names; absent evidence is null with a reason, never 0."""
+
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from leanglot.techniques import Recipe, Runtime
+
+SCHEMA_VERSION: Final = 1
+
+VerdictKind = Literal["safe", "harmed", "inconclusive"]
+Status = Literal["baseline", "certified", "unrefuted", "rejected", "failed"]
+Goal = Literal["speed", "accuracy", "size", "balanced", "cost"]
+
+
+class Verdict(BaseModel):
+    """What paired evidence says about one language: candidate against baseline on the same examples.
+
+    Attributes:
+        n: Number of paired examples.
+        groups: Number of independent clusters among them; None where every example stands for itself.
+        baseline: Mean score of the baseline, in the unit of the scores (a fraction for accuracy).
+        candidate: Mean score of the candidate.
+        drop: ``baseline - candidate``; positive means the candidate is worse.
+        drop_low: Lower end of the two-sided interval of the drop at level ``1 - alpha``.
+        drop_high: Upper end of that interval.
+        drop_bound: One-sided upper confidence bound of the drop at level ``1 - alpha``: below the margin is safe.
+        p_value: Two-sided p-value of the paired test that there is no drop.
+        p_adjusted: The same after Holm's adjustment over the languages judged together.
+        verdict: ``safe``, ``harmed`` or ``inconclusive``.
+        detectable_drop: Smallest true drop this much data finds in 80% of repetitions.
+        samples_needed: Further examples that would settle the verdict; 0 when it is settled; None when no number
+            would be honest (see ``reason``).
+        reason: One sentence that says why the verdict is what it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int = Field(ge=0)
+    groups: int | None = Field(default=None, ge=0)
+    baseline: float | None
+    candidate: float | None
+    drop: float | None
+    drop_low: float | None
+    drop_high: float | None
+    drop_bound: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    verdict: VerdictKind
+    detectable_drop: float | None
+    samples_needed: int | None
+    reason: str
+
+
+class LanguageResult(BaseModel):
+    """One candidate in one language: its quality, its verdict against the baseline, its latency.
+
+    The fields from ``n`` to ``reason`` are those of `Verdict`. On the baseline itself ``candidate`` equals
+    ``baseline`` and everything that compares is None.
+
+    Attributes:
+        accuracy_low: Lower end of the Wilson 95% interval of ``candidate``.
+        accuracy_high: Upper end of it.
+        macro_f1: Mean F1 over the labels that occur in this language's examples.
+        precision: Macro precision over the same labels.
+        recall: Macro recall over the same labels.
+        latency_p50_ms: Median latency of one text of this language at batch size 1, tokenization outside.
+        tokens_per_example: Mean number of tokens of this language's examples, special tokens included.
+        truncated: Examples cut at the model's maximum length.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int = Field(ge=0)
+    groups: int | None = None
+    baseline: float | None
+    candidate: float | None
+    drop: float | None = None
+    drop_low: float | None = None
+    drop_high: float | None = None
+    drop_bound: float | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    verdict: VerdictKind | None = None
+    detectable_drop: float | None = None
+    samples_needed: int | None = None
+    reason: str | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    macro_f1: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    latency_p50_ms: float | None = None
+    tokens_per_example: float | None = None
+    truncated: int = 0
+
+
+class Latency(BaseModel):
+    """Latency of one call at batch size 1, in milliseconds, after warm-up.
+
+    Attributes:
+        n: Number of timed calls.
+        mean: Arithmetic mean.
+        std: Sample standard deviation.
+        p50: Median.
+        p95: 95th percentile; None under 130 calls.
+        p99: 99th percentile; None under 662 calls.
+        missing: For each null above, why it is null.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int = Field(ge=0)
+    mean: float | None
+    std: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    missing: dict[str, str] = {}
+
+
+class Candidate(BaseModel):
+    """One variant of the model: how it was made, what it weighs, how fast it is, and whom it harms.
+
+    Attributes:
+        name: Unique name within the run.
+        recipe: The steps that made it, in order; empty for a plain export.
+        runtime: What executes it.
+        artifact: Its folder, relative to the run folder; None when it failed before there was one.
+        status: ``baseline``; ``certified`` when every language is safe; ``rejected`` when any is harmed;
+            ``unrefuted`` otherwise; ``failed`` when it could not be made or measured.
+        reason: Why it failed, or what decided the status.
+        size_bytes: All files of the artifact on disk.
+        sparsity: Share of exactly zero weights among the linear layers' weights.
+        peak_rss_bytes: Peak resident memory of a fresh process that loads it and answers once.
+        cold_start_s: Seconds that process takes from its start to its first answer.
+        latency_ms: Latency at batch size 1 over the data's own texts, every language equally often, tokenization
+            outside.
+        tokenization_p50_ms: Median time to tokenize one of those texts, which comes on top.
+        throughput_per_s: Examples per second in token-budget batches, tokenization outside.
+        speedup: Baseline's median latency divided by this one's, measured interleaved.
+        throughput_gain: This one's throughput divided by the baseline's.
+        size_reduction: ``1 - size / baseline's size``.
+        accuracy: Share of right answers over all examples.
+        macro_accuracy: Mean over the languages of each one's accuracy.
+        macro_f1: Mean F1 over labels, all languages together.
+        precision: Macro precision.
+        recall: Macro recall.
+        languages: Results by language tag.
+        monthly_cost: Reserved for the priced decision; None until costs are given.
+        pareto: Whether no other candidate is at least as good in latency, size and worst drop, and better in one.
+        warnings: Things the owner should know, one sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    recipe: Recipe = ()
+    runtime: Runtime
+    artifact: str | None = None
+    status: Status
+    reason: str | None = None
+    size_bytes: int | None = None
+    sparsity: float | None = None
+    peak_rss_bytes: int | None = None
+    cold_start_s: float | None = None
+    latency_ms: Latency | None = None
+    tokenization_p50_ms: float | None = None
+    throughput_per_s: float | None = None
+    speedup: float | None = None
+    throughput_gain: float | None = None
+    size_reduction: float | None = None
+    accuracy: float | None = None
+    macro_accuracy: float | None = None
+    macro_f1: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    languages: dict[str, LanguageResult] = {}
+    monthly_cost: None = None
+    pareto: bool | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Recommendation(BaseModel):
+    """The answer for one goal: which candidate, or none, and why.
+
+    Attributes:
+        candidate: Name of the candidate; None when no candidate qualifies.
+        reason: One sentence with the numbers that decided.
+        accuracy_tolerance: Largest drop of the accuracy over all examples that was allowed for this goal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidate: str | None
+    reason: str
+    accuracy_tolerance: float
+
+
+class Environment(BaseModel):
+    """The machine and software that produced the numbers.
+
+    Attributes:
+        cpu: Model name of the processor.
+        isa: Instruction-set extensions that matter for inference, such as avx2 or avx512_vnni.
+        cores: Physical cores available.
+        threads: Threads each runtime was given.
+        memory_bytes: Memory of the machine.
+        platform: Operating system and architecture.
+        load_average: One-minute load before measuring; None where the system has none.
+        versions: Versions of Python and of the packages that shape the numbers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cpu: str
+    isa: tuple[str, ...]
+    cores: int
+    threads: int
+    memory_bytes: int
+    platform: str
+    load_average: float | None = None
+    versions: dict[str, str]
+
+
+class DataSummary(BaseModel):
+    """What the candidates were judged on.
+
+    Attributes:
+        source: Name of the data: a file name or the demo's description.
+        digest: SHA-256 of texts, labels, languages and groups in order.
+        examples: Number of examples by language tag.
+        groups: Number of clusters by language tag; empty where the data name none.
+        labels: The label names, in the order of the model's head.
+        notes: What was left out, cut or counted, one sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    digest: str
+    examples: dict[str, int]
+    groups: dict[str, int] = {}
+    labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+class RunReport(BaseModel):
+    """Everything a run found: the content of ``report.json``.
+
+    Attributes:
+        schema_version: Version of this layout.
+        created_at: When the run ended, UTC.
+        environment: The machine.
+        data: The examples.
+        model: Name of the model that was optimized.
+        margin: Largest drop per language that counts as harmless.
+        alpha: Error level of the tests.
+        baseline: Name of the baseline candidate.
+        candidates: All candidates, the baseline first.
+        recommendations: One answer per goal.
+        routing: Language to candidate; None until routing is asked for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    created_at: datetime
+    environment: Environment
+    data: DataSummary
+    model: str
+    margin: float
+    alpha: float
+    baseline: str
+    candidates: tuple[Candidate, ...]
+    recommendations: dict[Goal, Recommendation]
+    routing: dict[str, str] | None = None
+
+    def candidate(self, name: str) -> Candidate:
+        """The candidate of that name; KeyError when there is none."""
+        for candidate in self.candidates:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)

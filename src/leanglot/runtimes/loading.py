@@ -1,0 +1,51 @@
+"""Opens an artifact on the engine its manifest names, importing no other."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from leanglot.errors import ModelError
+from leanglot.results.environment import available_cores
+from leanglot.results.manifest import Manifest, read_manifest, verify_files
+from leanglot.runtimes.base import Predictor
+from leanglot.runtimes.classifier import Classifier
+from leanglot.techniques import Runtime
+
+_ENGINES: Final[dict[Runtime, str]] = {
+    "pytorch": "leanglot.runtimes.pytorch",
+    "onnxruntime": "leanglot.runtimes.onnxruntime",
+}
+
+
+def load(artifact: str | Path, threads: int | None = None, *, verify: bool = False) -> Classifier:
+    """Load an artifact, ready to answer.
+
+    Args:
+        artifact: The artifact's folder.
+        threads: Threads the engine may use; None takes the machine's physical cores.
+        verify: Compare every file with the hashes of the manifest first.
+
+    Raises:
+        ModelError: The folder is no artifact, or is damaged.
+    """
+    folder = Path(artifact)
+    manifest = read_manifest(folder)
+    if verify:
+        verify_files(folder, manifest)
+    engine = import_module(_ENGINES[manifest.runtime])
+    predictor: Predictor = engine.open_predictor(folder, manifest, threads or available_cores())
+    return Classifier(manifest, load_tokenizer(folder, manifest), predictor)
+
+
+def load_tokenizer(folder: Path, manifest: Manifest) -> Tokenizer:
+    """The artifact's tokenizer, set to cut at the model's maximum length and never to pad."""
+    path = folder / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ModelError(f"{path} cannot be read: {error}", "Make the artifact again.") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(manifest.max_length)
+    return tokenizer

@@ -1,0 +1,61 @@
+"""Executes transformers models with PyTorch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from leanglot.errors import ModelError
+from leanglot.results.manifest import Manifest
+from leanglot.runtimes.base import Logits, TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class TorchPredictor:
+    """A PyTorch module in evaluation mode, run with its own number of threads."""
+
+    module: PreTrainedModel
+    threads: int
+
+    def logits(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
+        """Run one batch; see `Predictor`."""
+        with _threads(self.threads), torch.inference_mode():
+            inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+            output = self.module(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+            result: Logits = output.logits.float().numpy()
+        return result
+
+
+def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredictor:  # noqa: ARG001 - one signature for all engines
+    """Load the artifact's weights; see the same function of the other engines.
+
+    Raises:
+        ModelError: The weights or their config are damaged.
+    """
+    try:
+        module = AutoModelForSequenceClassification.from_pretrained(
+            str(folder), use_safetensors=True, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # transformers raises many types for a folder it cannot read
+        raise ModelError(
+            f"transformers cannot load {folder}: {type(error).__name__}: {str(error)[:400]}",
+            "The files may be damaged: make the artifact again.",
+        ) from error
+    return TorchPredictor(module.eval(), threads)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch's thread count is global: set it for one call and put it back."""
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,196 @@
+"""The single steps of the command line: one measurement or one transformation of one model or artifact."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from leanglot.artifacts import make_artifact
+from leanglot.config import CandidateConfig, DataConfig
+from leanglot.decide.verdict import judge
+from leanglot.errors import DataError, RunError
+from leanglot.exam import FULL, Effort, Exam, prepare_exam
+from leanglot.measure.cold_start import measure_cold_start
+from leanglot.measure.quality import answer_all, score
+from leanglot.measure.speed import measure_speed
+from leanglot.measure.subject import open_subject
+from leanglot.measure.weight import weigh
+from leanglot.models.hub import resolve_model
+from leanglot.models.text_classifier import load_text_classifier
+from leanglot.results.atomic import atomic_folder
+from leanglot.results.environment import available_cores, read_environment
+from leanglot.results.manifest import Manifest
+from leanglot.results.measures import ColdStart, Quality, Speed, Weight
+from leanglot.results.predictions import Predictions
+from leanglot.results.records import DataSummary, Environment, Verdict
+from leanglot.runtimes.classifier import Classifier, Encoded
+
+
+class Evaluation(BaseModel):
+    """Quality of one model or artifact, and verdicts where it was compared.
+
+    Attributes:
+        subject: What was evaluated.
+        against: What it was compared with; None when with nothing.
+        data: The examples.
+        quality: Overall and by language.
+        truncated: Texts cut at the model's maximum length.
+        verdicts: By language; None when it was compared with nothing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    against: str | None
+    data: DataSummary
+    quality: Quality
+    truncated: int
+    verdicts: dict[str, Verdict] | None
+
+
+class Benchmark(BaseModel):
+    """Speed, memory and size of one model or artifact.
+
+    Attributes:
+        subject: What was measured.
+        against: What it was timed in turns with; None when with nothing.
+        environment: The machine.
+        weight: Size and sparsity.
+        cold_start: A fresh process.
+        speed: Latency and throughput.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    against: str | None
+    environment: Environment
+    weight: Weight
+    cold_start: ColdStart
+    speed: Speed
+
+
+class Setting(BaseModel):
+    """What the single measurements share.
+
+    Attributes:
+        data: File and columns.
+        threads: Threads of the runtime; None takes the physical cores.
+        batch_tokens: Largest batch in tokens.
+        limit: Most examples per language; None takes all.
+        seed: Seed of every choice.
+        allow_pickle: Whether pickled weights may be read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    data: DataConfig
+    threads: int | None = None
+    batch_tokens: int = 1024
+    limit: int | None = None
+    seed: int = 0
+    allow_pickle: bool = False
+
+
+def evaluate(
+    subject: str, setting: Setting, against: str | None = None, margin: float = 0.01, alpha: float = 0.05
+) -> Evaluation:
+    """Accuracy by language; with `against`, also a verdict by language.
+
+    Raises:
+        LeanglotError: The model, the artifact or the data cannot be used.
+    """
+    classifier = _open(subject, setting)
+    exam = _exam(classifier, setting, FULL)
+    encoded = classifier.encode(exam.examples.texts)
+    answers = _answers(classifier, encoded, exam, setting)
+    verdicts: Mapping[str, Verdict] | None = None
+    if against is not None:
+        opponent = _comparable(against, classifier, setting)
+        other = _answers(opponent, opponent.encode(exam.examples.texts), exam, setting)
+        verdicts = judge(
+            other.correct,
+            answers.correct,
+            answers.language,
+            margin=margin,
+            alpha=alpha,
+            groups=answers.group,
+        )
+    return Evaluation(
+        subject=subject,
+        against=against,
+        data=exam.summary,
+        truncated=sum(encoded.truncated),
+        quality=score(answers.label, answers.predicted, answers.language),
+        verdicts=None if verdicts is None else dict(verdicts),
+    )
+
+
+def benchmark(subject: str, setting: Setting, against: str | None = None, effort: Effort = FULL) -> Benchmark:
+    """Latency, throughput, cold start, memory and size; with `against`, in turns with that one.
+
+    Raises:
+        LeanglotError: The model, the artifact or the data cannot be used.
+    """
+    threads = setting.threads or available_cores()
+    classifier = _open(subject, setting)
+    exam = _exam(classifier, setting, effort)
+    other = None if against is None else _comparable(against, classifier, setting)
+    folder = resolve_model(subject)
+    return Benchmark(
+        subject=subject,
+        against=against,
+        environment=read_environment(threads),
+        weight=weigh(folder, classifier),
+        cold_start=measure_cold_start(
+            folder,
+            exam.examples.texts[0],
+            threads,
+            repetitions=effort.cold_starts,
+            allow_pickle=setting.allow_pickle,
+        ),
+        speed=measure_speed(classifier, other, exam.workload(classifier, setting.batch_tokens, effort.rounds)),
+    )
+
+
+def transform(
+    model: str, candidate: CandidateConfig, out: Path, *, allow_pickle: bool = False, force: bool = False
+) -> Manifest:
+    """Carry out one recipe on one model and write the artifact.
+
+    Raises:
+        RunError: The folder exists and `force` is off.
+        LeanglotError: The model cannot be used or the recipe does not fit it.
+    """
+    if out.exists() and not force:
+        raise RunError(f"{out} already exists.", "Choose another --out, or pass --force to replace it.")
+    loaded = load_text_classifier(resolve_model(model, allow_pickle=allow_pickle), allow_pickle=allow_pickle)
+    with atomic_folder(out) as folder:
+        return make_artifact(loaded, candidate, folder, read_environment(available_cores()).isa)
+
+
+def _open(subject: str, setting: Setting) -> Classifier:
+    return open_subject(
+        resolve_model(subject, allow_pickle=setting.allow_pickle), setting.threads, allow_pickle=setting.allow_pickle
+    )
+
+
+def _comparable(against: str, classifier: Classifier, setting: Setting) -> Classifier:
+    """The other model, which must answer with the same labels."""
+    other = _open(against, setting)
+    if other.manifest.labels != classifier.manifest.labels:
+        raise DataError(
+            f"{against} answers with other labels ({', '.join(other.manifest.labels[:5])}, …) than the model "
+            f"({', '.join(classifier.manifest.labels[:5])}, …).",
+            "Compare models with the same head.",
+        )
+    return other
+
+
+def _exam(classifier: Classifier, setting: Setting, effort: Effort) -> Exam:
+    return prepare_exam(setting.data, classifier.manifest.labels, effort, setting.limit, setting.seed)
+
+
+def _answers(classifier: Classifier, encoded: Encoded, exam: Exam, setting: Setting) -> Predictions:
+    answers = answer_all(classifier, encoded.rows, setting.batch_tokens)
+    return exam.predictions(answers, classifier.manifest.labels)

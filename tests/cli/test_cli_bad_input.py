@@ -1,0 +1,241 @@
+"""Bad input on the command line: exit code 2, one message that says what, where, what is allowed, and nothing left."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from leanglot.cli import main
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model that a test may damage."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def main_ok(arguments: list[object]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    assert stopped.value.code == 0
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Run a command, expect it to be refused, and give its message in one line."""
+
+    def run(*arguments: object) -> str:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert stopped.value.code == 2
+        assert "Traceback" not in printed.err
+        assert printed.out == ""
+        assert not (tmp_path / "run").exists()
+        return " ".join(printed.err.split())
+
+    return run
+
+
+def optimize(model: object, data: object, tmp_path: Path) -> list[object]:
+    return ["optimize", model, "--data", data, "--out", tmp_path / "run"]
+
+
+# The model
+
+
+def test_a_missing_model_folder(refused, tiny_data, tmp_path):
+    message = refused(*optimize(tmp_path / "nowhere", tiny_data, tmp_path))
+    assert f"Model folder {tmp_path / 'nowhere'} does not exist." in message
+    assert "save_pretrained" in message
+
+
+def test_a_folder_without_config(refused, model, tiny_data, tmp_path):
+    (model / "config.json").unlink()
+    message = refused(*optimize(model, tiny_data, tmp_path))
+    assert "has no config.json; it holds model.safetensors" in message
+
+
+def test_pickled_weights_are_refused_with_the_flag_that_allows_them(refused, model, tiny_data, tmp_path):
+    torch.save(load_file(model / "model.safetensors"), model / "pytorch_model.bin")
+    (model / "model.safetensors").unlink()
+    message = refused(*optimize(model, tiny_data, tmp_path))
+    assert "only pickled weights" in message
+    assert "--allow-pickle" in message
+
+
+def test_pickled_weights_are_read_when_allowed(model, tiny_data, capsys):
+    torch.save(load_file(model / "model.safetensors"), model / "pytorch_model.bin")
+    (model / "model.safetensors").unlink()
+    main_ok(["evaluate", model, "--data", tiny_data, "--allow-pickle", "--threads", 1])
+    assert "German (de)" in capsys.readouterr().out
+
+
+def test_truncated_safetensors(refused, model, tiny_data, tmp_path):
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    message = refused(*optimize(model, tiny_data, tmp_path))
+    assert "damaged or cut off (5000 bytes)" in message
+
+
+def test_a_missing_tokenizer(refused, model, tiny_data, tmp_path):
+    (model / "tokenizer.json").unlink()
+    message = refused(*optimize(model, tiny_data, tmp_path))
+    assert "has no tokenizer" in message
+    assert "tokenizer.save_pretrained" in message
+
+
+# The data
+
+
+def write(tmp_path: Path, content: str | bytes, name: str = "data.jsonl") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def rows(*changes: dict[str, object]) -> str:
+    good = {"text": "filler-1 de-lights-1", "label": "lights", "language": "de"}
+    return "".join(json.dumps(good | change) + "\n" for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param("", "empty", id="an empty file"),
+        pytest.param('{"text": "Gr\xfc\xdfe"}'.encode("latin-1"), "iconv", id="a wrong encoding"),
+        pytest.param(rows({}) + '{"text": \n', "line 2", id="broken JSON"),
+        pytest.param(
+            '{"sentence": "x", "label": "lights", "language": "de"}\n', "--text-column", id="a missing column"
+        ),
+        pytest.param(rows({}, {"label": "light"}), "lights", id="an unknown label"),
+        pytest.param(rows({"label": 7}, {"label": 1}), "0", id="a label outside the head"),
+        pytest.param(rows({}, {"text": "  "}), "line 2", id="an empty text"),
+        pytest.param(rows({}, {"language": "klingonish"}), "line 2", id="no BCP-47 tag"),
+    ],
+)
+def test_unusable_data(content, expected, refused, model, tmp_path):
+    path = write(tmp_path, content)
+    message = refused(*optimize(model, path, tmp_path))
+    assert path.name in message or "label" in message
+    assert expected in message
+
+
+def test_a_missing_data_file(refused, model, tmp_path):
+    message = refused(*optimize(model, tmp_path / "nothing.jsonl", tmp_path))
+    assert "nothing.jsonl" in message
+
+
+def test_no_data_at_all(refused, model, tmp_path):
+    assert "--data" in refused("optimize", model, "--out", tmp_path / "run")
+
+
+# Data that is odd, but works
+
+
+def test_a_text_of_a_megabyte_is_cut_and_counted(model, tmp_path, capsys):
+    path = write(tmp_path, rows({}, {"text": "filler-1 " * 200_000}))
+    main_ok(["evaluate", model, "--data", path, "--threads", 1])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 texts are longer than the model reads and were cut." in printed
+
+
+def test_one_language_with_one_example_says_what_it_cannot_prove(model, tmp_path, capsys):
+    path = write(tmp_path, rows({}))
+    main_ok(["evaluate", model, "--data", path, "--against", model, "--threads", 1])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"inconclusive │ \d,\d{3}", printed)
+    assert "All examples are in one language" in printed
+
+
+def test_compressed_csv_with_other_column_names(model, tmp_path, capsys):
+    path = tmp_path / "data.csv.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as stream:
+        stream.write("sentence,intent,lang\nfiller-1 de-lights-1,lights,de\nfiller-2 en-music-2,music,en\n")
+    columns = ["--text-column", "sentence", "--label-column", "intent", "--language-column", "lang"]
+    main_ok(["evaluate", model, "--data", path, "--threads", 1, *columns])
+    assert "English (en)" in capsys.readouterr().out
+
+
+# Settings, folders, runs
+
+
+def test_all_faults_of_a_config_at_once(refused, model, tiny_data, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        f"model: {model}\ndata: {tiny_data}\noutput: {tmp_path / 'run'}\nmargn: 0.02\nalpha: 3\n"
+        "candidates:\n  - {name: a, runtime: openvino}\n  - {name: b, recipe: [{technique: int8, embedings: true}]}\n"
+    )
+    message = refused("optimize", config)
+    for expected in ("margn", "margin", "alpha", "openvino", "onnxruntime", "embedings", "embeddings"):
+        assert expected in message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; the pipeline test checks it another way")
+def test_a_folder_that_may_not_be_written(refused, model, tiny_data, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    assert "not writable" in refused("optimize", model, "--data", tiny_data, "--out", locked / "run")
+
+
+def test_an_output_that_is_a_file(refused, model, tiny_data, tmp_path):
+    taken = write(tmp_path, "x", "taken")
+    message = refused("optimize", model, "--data", tiny_data, "--out", taken)
+    assert "is a file" in message
+    assert "--out" in message
+
+
+def test_an_artifact_folder_that_exists_is_not_overwritten(refused, model, tmp_path):
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("precious")
+    assert "--force" in refused("export", model, "--out", taken)
+    assert (taken / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("sparsity", ["1.0", "-0.1", "nan"])
+def test_an_impossible_sparsity(sparsity, refused, model, tmp_path):
+    assert "sparsity" in refused("prune", model, "--out", tmp_path / "run", f"--sparsity={sparsity}")
+
+
+def test_a_runtime_that_does_not_exist(refused, model, tmp_path):
+    message = refused("prune", model, "--out", tmp_path / "run", "--sparsity=0.5", "--runtime", "tensorrt")
+    assert "'pytorch' or 'onnxruntime'" in message
+
+
+def test_a_folder_that_is_no_run(refused, tmp_path):
+    assert "report" in refused("report", tmp_path)
+
+
+def test_a_damaged_run(refused, tmp_path):
+    (tmp_path / "report.json").write_text('{"schema_version": 1, "candidates": [')
+    assert "damaged" in refused("recommend", tmp_path)
+
+
+def test_a_run_of_a_newer_schema(refused, tmp_path):
+    (tmp_path / "report.json").write_text('{"schema_version": 99}')
+    message = refused("recommend", tmp_path)
+    assert "newer leanglot" in message
+    assert "pip install -U leanglot" in message
+
+
+def test_models_with_other_labels_are_not_compared(refused, model, tiny_data, tmp_path):
+    other = Path(shutil.copytree(model, tmp_path / "other"))
+    config = json.loads((other / "config.json").read_text())
+    config["id2label"] = {"0": "a", "1": "b", "2": "c"}
+    config["label2id"] = {"a": 0, "b": 1, "c": 2}
+    (other / "config.json").write_text(json.dumps(config))
+    assert "other labels" in refused("evaluate", model, "--data", tiny_data, "--against", other)
+
+
+def test_a_missing_extra_names_the_command_that_installs_it(refused, monkeypatch, tmp_path):
+    monkeypatch.setenv("LEANGLOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(__import__("sys").modules, "home_assistant_intents", None)
+    message = refused("demo", "--out", tmp_path / "run")
+    assert 'pip install "leanglot[demo]"' in message

@@ -1,0 +1,62 @@
+"""The README's commands and Python run as written, on a tiny model under the names the README uses."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from leanglot.cli import main
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    """The fenced code blocks of a kind, in order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Every leanglot command of the README but the demo, which takes minutes."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    parsed = [shlex.split(line, comments=True) for line in lines if line.startswith("leanglot ")]
+    return [words[1:] for words in parsed if words[1] != "demo"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(tiny_model, folder / "my-model")
+    shutil.copy(tiny_data, folder / "data.jsonl")
+    (folder / "run.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    return folder
+
+
+def test_the_readme_shows_every_step():
+    shown = {words[0] for words in commands()}
+    assert shown == {
+        "optimize", "benchmark", "evaluate", "quantize", "prune", "export", "report", "recommend", "doctor",
+    }  # fmt: skip
+
+
+def test_the_readme_s_commands_and_python_run_in_order(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    for words in commands():
+        quick = ["--quick"] if words[0] in {"optimize", "benchmark"} else []
+        with pytest.raises(SystemExit) as stopped:
+            main([*words, *quick])
+        assert stopped.value.code == 0, f"leanglot {' '.join(words)}: {capsys.readouterr().err}"
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - the README's own code, as a reader would run it
+
+
+def test_the_readme_opens_with_a_chart_and_a_command():
+    first = README.splitlines()[:30]
+    assert any(line.startswith("![") for line in first)
+    assert any(line.startswith(("make demo", "leanglot demo")) for line in first)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)", README))))
+def test_the_readme_s_links_lead_somewhere(link):
+    assert (Path(__file__).parents[2] / link).exists()

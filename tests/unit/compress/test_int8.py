@@ -1,0 +1,224 @@
+"""INT8: weights in 8 bits, embedding tables as INT8 rows, decided for the target machine."""
+
+import logging
+import shutil
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from leanglot.compress import int8
+from leanglot.errors import RecipeError
+from leanglot.models.graph import GRAPH_NAME, load_graph, save_graph
+from leanglot.models.text_classifier import linear_layers
+from leanglot.techniques import Int8
+
+WIDE = Int8(reduce_range=False)
+
+
+@pytest.fixture
+def target(tmp_path):
+    folder = tmp_path / "quantized"
+    folder.mkdir()
+    return folder
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def operators(graph):
+    return [node.op_type for node in graph.graph.node]
+
+
+def table_graph(table, *, uses=1, axis=0):
+    """A graph with as many look-ups in one table."""
+    inputs = [helper.make_tensor_value_info(f"ids{use}", TensorProto.INT64, [f"n{use}"]) for use in range(uses)]
+    shape = [None, table.shape[-1]]
+    outputs = [helper.make_tensor_value_info(f"rows{use}", TensorProto.FLOAT, shape) for use in range(uses)]
+    nodes = [helper.make_node("Gather", ["table", f"ids{use}"], [f"rows{use}"], axis=axis) for use in range(uses)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(table, "table")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def run(model, **feed):
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {name: np.asarray(ids, np.int64) for name, ids in feed.items()})
+
+
+def large_table(seed=0):
+    """The smallest table that counts as large."""
+    return np.random.default_rng(seed).normal(size=(2000, 500)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("isa", "reduced"),
+    [
+        ((), True),
+        (("avx2", "fma"), True),
+        (("avx2", "avx512f", "avx512_bf16"), True),
+        (("avx2", "avx_vnni"), False),
+        (("avx2", "avx512f", "avx512_vnni"), False),
+        (("avx512f", "amx_int8"), False),
+        (("neon", "dotprod"), False),
+    ],
+)
+def test_weights_get_seven_bits_where_eight_could_saturate(isa, reduced):
+    assert int8.resolve(Int8(), isa).reduce_range is reduced
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_an_explicit_choice_stays(decided):
+    config = Int8(reduce_range=decided, embeddings=True)
+    assert int8.resolve(config, ("avx2",)) == int8.resolve(config, ("avx512_vnni",)) == config
+
+
+def test_every_linear_layer_is_stored_in_eight_bits_and_the_logits_stay_close(onnx_artifact, target, tiny_classifier):
+    before = files_of(onnx_artifact)
+    assert int8.quantize(onnx_artifact, target, WIDE) == target / GRAPH_NAME
+    assert files_of(onnx_artifact) == before
+    graph = load_graph(target)
+    assert operators(graph).count("MatMulInteger") == len(linear_layers(tiny_classifier.module)) == 14
+    assert (target / "model.onnx.data").stat().st_size < (onnx_artifact / "model.onnx.data").stat().st_size
+    rng = np.random.default_rng(0)
+    ids = rng.integers(4, 400, size=(8, 12))
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    exact, approximate = (
+        ort.InferenceSession(str(folder / GRAPH_NAME), providers=["CPUExecutionProvider"]).run(["logits"], feed)[0]
+        for folder in (onnx_artifact, target)
+    )
+    difference = np.abs(exact - approximate).max()
+    assert 0 < difference < 0.1 * np.abs(exact).max()
+
+
+def test_only_the_graph_and_its_weights_are_left(onnx_artifact, target):
+    int8.quantize(onnx_artifact, target, WIDE)
+    assert sorted(files_of(target)) == ["model.onnx", "model.onnx.data"]
+
+
+@pytest.mark.parametrize(("reduce_range", "largest"), [(False, 127), (True, 64)])
+def test_a_reduced_range_leaves_a_bit_unused(onnx_artifact, target, reduce_range, largest):
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=reduce_range))
+    stored = [tensor for tensor in load_graph(target).graph.initializer if tensor.data_type == TensorProto.INT8]
+    extremes = [int(np.abs(numpy_helper.to_array(tensor).astype(int)).max()) for tensor in stored if tensor.dims]
+    assert largest * 0.97 <= max(extremes) <= largest + 1
+
+
+@pytest.mark.parametrize(("per_channel", "dimensions"), [(True, 1), (False, 0)])
+def test_scales_are_per_output_channel_or_per_matrix(onnx_artifact, target, per_channel, dimensions):
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, per_channel=per_channel))
+    scales = [tensor for tensor in load_graph(target).graph.initializer if tensor.name.endswith("_scale")]
+    assert len(scales) == 14
+    assert {len(tensor.dims) for tensor in scales} == {dimensions}
+
+
+def test_small_tables_are_left_alone(onnx_artifact, target):
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, embeddings=True))
+    table = max(load_graph(target).graph.initializer, key=lambda tensor: np.prod(tensor.dims))
+    assert table.data_type == TensorProto.FLOAT
+
+
+def test_a_models_embeddings_become_rows_when_asked(onnx_artifact, target, monkeypatch):
+    monkeypatch.setattr(int8, "_LARGE_TABLE", 10_000)
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, embeddings=True))
+    table = max(load_graph(target).graph.initializer, key=lambda tensor: np.prod(tensor.dims))
+    assert table.data_type == TensorProto.INT8
+    onnx.checker.check_model(str(target / GRAPH_NAME), full_check=True)
+    ids = np.array([[0, 10, 11, 2, 1], [0, 12, 13, 14, 2]])
+    feed = {"input_ids": ids, "attention_mask": (ids != 1).astype(np.int64)}
+    exact, approximate = (
+        ort.InferenceSession(str(folder / GRAPH_NAME), providers=["CPUExecutionProvider"]).run(["logits"], feed)[0]
+        for folder in (onnx_artifact, target)
+    )
+    assert np.abs(exact - approximate).max() < 0.1 * np.abs(exact).max()
+
+
+def test_an_undecided_config_is_refused(onnx_artifact, target):
+    with pytest.raises(RecipeError, match="reduce_range is undecided") as caught:
+        int8.quantize(onnx_artifact, target, Int8())
+    assert "resolve(config, isa)" in caught.value.hint
+    assert files_of(target) == {}
+
+
+def test_a_graph_without_matrices_is_refused(tmp_path, target):
+    source = tmp_path / "source"
+    source.mkdir()
+    save_graph(table_graph(np.ones((4, 3), np.float32)), source)
+    with pytest.raises(RecipeError, match="no matrix product"):
+        int8.quantize(source, target, WIDE)
+    assert files_of(target) == {}
+
+
+def test_a_table_takes_a_quarter_and_looks_up_close_rows():
+    table = large_table()
+    table[7] = 0
+    model = table_graph(table)
+    assert int8.quantize_tables(model) == 1
+    assert operators(model) == ["Gather", "Cast", "Gather", "Mul"]
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert sorted(stored) == ["table_rows", "table_scales"]
+    assert stored["table_rows"].nbytes == table.nbytes / 4
+    assert stored["table_scales"].shape == (2000, 1)
+    onnx.checker.check_model(model)
+    ids = [7, 1999, 0, 7, 42]
+    (rows,) = run(model, ids0=ids)
+    half = np.abs(table[ids]).max(axis=1, keepdims=True) / 254
+    assert (np.abs(rows - table[ids]) <= half * 1.001).all()
+    assert not rows[[0, 3]].any()
+
+
+def test_a_table_that_is_looked_up_twice_is_stored_once():
+    table = large_table()
+    model = table_graph(table, uses=2)
+    assert int8.quantize_tables(model) == 2
+    assert sorted(tensor.name for tensor in model.graph.initializer) == ["table_rows", "table_scales"]
+    first, second = run(model, ids0=[1, 2], ids1=[2])
+    np.testing.assert_array_equal(first[1], second[0])
+    np.testing.assert_allclose(first, table[[1, 2]], atol=0.05)
+
+
+def test_a_table_that_also_multiplies_is_kept_for_that():
+    table = large_table()
+    model = table_graph(table)
+    model.graph.node.append(helper.make_node("MatMul", ["rows0", "turned"], ["logits"]))
+    model.graph.node.insert(0, helper.make_node("Transpose", ["table"], ["turned"]))
+    model.graph.output.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, None))
+    assert int8.quantize_tables(model) == 1
+    assert sorted(tensor.name for tensor in model.graph.initializer) == ["table", "table_rows", "table_scales"]
+    assert run(model, ids0=[3])[1].shape == (1, 2000)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        table_graph(np.ones((1999, 500), np.float32)),
+        table_graph(np.ones((2000, 500), np.float16)),
+        table_graph(np.ones((2, 1000, 500), np.float32)),
+        table_graph(np.ones((2000, 500), np.float32), axis=1),
+    ],
+    ids=["small", "another type", "no matrix", "columns"],
+)
+def test_what_is_no_large_table_of_rows_stays(model):
+    before = model.SerializeToString()
+    assert int8.quantize_tables(model) == 0
+    assert model.SerializeToString() == before
+
+
+def test_logging_is_as_it_was_after_quantizing(onnx_artifact, target, tmp_path):
+    logging.disable(logging.INFO)
+    try:
+        int8.quantize(onnx_artifact, target, WIDE)
+        assert logging.root.manager.disable == logging.INFO
+    finally:
+        logging.disable(logging.NOTSET)
+    shutil.rmtree(target)
+    with pytest.raises(Exception, match="Cannot open external data"):
+        int8.quantize(onnx_artifact, target, WIDE)
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_quantizing_advises_nothing(onnx_artifact, target, caplog):
+    int8.quantize(onnx_artifact, target, WIDE)
+    assert caplog.records == []

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from leanglot.results.records import RunReport
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "[red]a[/red] \x1b[31mred",
+    "a|b`c``d",
+    "@everyone <img src=x onerror=alert(1)>",
+    "evil\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe\n# title",
+)
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """24 languages and 8 candidates; one failed, one rejected, one language with a single example."""
+    stored = Path(__file__).parents[2] / "golden" / "report-v1.json"
+    return RunReport.model_validate_json(stored.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def bare(golden):
+    """The same run with nothing but the baseline."""
+    return golden.model_copy(update={"candidates": golden.candidates[:1], "recommendations": {}})
+
+
+@pytest.fixture(scope="session")
+def hollow(golden):
+    """Candidates without a single number, languages without results, and names that mean something to a markup."""
+    first, *others = golden.candidates
+    blank = {
+        "size_bytes": None,
+        "latency_ms": None,
+        "speedup": None,
+        "size_reduction": None,
+        "accuracy": None,
+        "pareto": None,
+        "languages": {},
+    }
+    strange = HOSTILE
+    named = tuple(
+        each.model_copy(update={**blank, "name": name, "reason": name, "warnings": (name,)})
+        for each, name in zip(others, strange, strict=False)
+    )
+    data = golden.data.model_copy(update={"source": HOSTILE[0], "notes": HOSTILE})
+    return golden.model_copy(
+        update={"candidates": (first, *named), "recommendations": {}, "data": data, "model": HOSTILE[0]}
+    )

@@ -1,0 +1,40 @@
+"""Failed writes become errors with a path and a next step."""
+
+import errno
+import os
+
+import pytest
+
+from leanglot.errors import StorageError
+from leanglot.results.storage import storage_error, storage_errors
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "hint"),
+    [
+        (errno.ENOSPC, "no space left", "bytes are free"),
+        (errno.EDQUOT, "no space left", "bytes are free"),
+        (errno.EACCES, "not permitted: Permission denied", "permissions"),
+        (errno.EROFS, "not permitted: Read-only file system", "permissions"),
+        (errno.EIO, "cannot be written: Input/output error", "--out"),
+    ],
+)
+def test_each_failure_says_what_to_do(tmp_path, number, message, hint):
+    path = tmp_path / "gone" / "file"
+    error = storage_error(path, OSError(number, os.strerror(number)))
+    assert str(path) in error.message
+    assert message in error.message
+    assert hint in error.hint
+
+
+def test_the_size_is_told_where_it_is_known(tmp_path):
+    error = storage_error(tmp_path, OSError(errno.ENOSPC, ""), needed_bytes=12345)
+    assert "12,345 bytes are needed" in error.message
+    assert "needed" not in storage_error(tmp_path, OSError(errno.ENOSPC, "")).message
+
+
+def test_only_the_system_s_errors_are_translated(tmp_path):
+    with pytest.raises(ValueError, match="other"), storage_errors(tmp_path):
+        raise ValueError("other")
+    with pytest.raises(StorageError), storage_errors(tmp_path):
+        raise OSError(errno.EIO, "x")
