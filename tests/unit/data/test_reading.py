@@ -301,6 +301,7 @@ def test_an_empty_folder_says_so(tmp_path):
         ("d.jsonl.gz", b"no gzip", "is damaged"),
         ("d.jsonl.gz", gzip.compress(b'{"text": 1}' * 99)[:-9], "is damaged"),
     ],
+    ids=lambda value: "content" if isinstance(value, bytes) else value,  # the same in every process, and short
 )
 def test_damaged_files_are_told_by_place(write, name, content, fault):
     assert fault in error_of(write(name, content)).message
