@@ -24,7 +24,8 @@ from transformers import (
 
 from leanglot.artifacts import make_artifact
 from leanglot.config import CandidateConfig
-from leanglot.models.text_classifier import TextClassifier, load_text_classifier, quiet_transformers
+from leanglot.models.text_classifier import TextClassifier, load_text_classifier
+from leanglot.quiet import quiet_transformers
 
 # How long an example takes says nothing on a busy machine; and a change must not fail on luck it did not bring.
 settings.register_profile(

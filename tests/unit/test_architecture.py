@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "leanglot"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = [
-    {"cache", "config", "errors", "extras", "languages", "progress", "techniques"},
+    {"cache", "config", "errors", "extras", "languages", "progress", "quiet", "techniques"},
     {"stats", "results"},
     {"models", "data", "runtimes", "decide"},
     {"compress", "export", "measure", "charts"},
@@ -31,7 +31,7 @@ _MODELS = ("models/*", "runtimes/pytorch.py", "compress/*", "export/*", "measure
 _DEMO = ("models/demo*", "data/demo*")
 HEAVY = {
     "torch": _MODELS,
-    "transformers": _MODELS,
+    "transformers": (*_MODELS, "quiet.py"),
     "onnxruntime": ("runtimes/onnxruntime.py", "compress/*"),
     "onnx": ("models/graph.py", "compress/*", "export/*", "measure/*"),
     "peft": _DEMO,

@@ -21,7 +21,7 @@ def prune(model: TextClassifier, config: MagnitudePruning) -> TextClassifier:
     Raises:
         RecipeError: The model has no linear layer.
     """
-    pruned = model.copy()
+    pruned = model.with_own(linear_layers(model.module).values())
     layers = list(linear_layers(pruned.module).values())
     if not layers:
         raise RecipeError(f"{model.name} has no linear layer to prune.", "Leave pruning out of the recipe.")

@@ -1,22 +1,24 @@
 """Exports a text classifier to an ONNX graph with its weights beside it, whatever their size."""
 
-import copy
 import logging
-import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
+from transformers import PreTrainedModel
 
-from leanglot.models.graph import GRAPH_NAME, load_graph, save_graph
-from leanglot.models.text_classifier import TextClassifier
+from leanglot.models.graph import GRAPH_NAME, Arrays, save_graph
+from leanglot.models.text_classifier import TextClassifier, sharing_copy
 
 OPSET: Final = 17
+_INPUTS: Final = ("input_ids", "attention_mask")
 
 
 class _LogitsOnly(nn.Module):
@@ -35,7 +37,9 @@ def export_onnx(model: TextClassifier, folder: Path) -> Path:
     """Write ``model.onnx`` and its weights into the folder.
 
     The exporter traces the model with eager attention at opset 17, which is the form that ONNX Runtime's fusions
-    recognize. Weights go to a file of their own, so that a graph over 2 GB works like a small one.
+    recognize. It traces without the weights, which then join the graph under the names that PyTorch gives them:
+    the exporter would carry them through each of its passes. They go to a file of their own, so that a graph over
+    2 GB works like a small one.
 
     Args:
         model: Left as it is.
@@ -44,30 +48,78 @@ def export_onnx(model: TextClassifier, folder: Path) -> Path:
     Returns:
         The graph's path.
     """
-    module = copy.deepcopy(model.module)
+    module = sharing_copy(model.module)
     module.set_attn_implementation("eager")
-    wrapper = _LogitsOnly(module).eval()
-    ids = torch.full((2, 8), model.pad_id, dtype=torch.int64)
+    traced = _traced(_LogitsOnly(_with_few_rows(module, model.pad_id)).eval(), model.pad_id, folder / GRAPH_NAME)
+    # A tied weight may have been traced under any of its names.
+    original = model.module
+    weights = [*original.named_parameters(remove_duplicate=False), *original.named_buffers(remove_duplicate=False)]
+    arrays = _name_weights(traced.graph, {name: weight.detach().numpy() for name, weight in weights})
+    return save_graph(traced, folder, arrays)
+
+
+def _with_few_rows(module: PreTrainedModel, last_id: int) -> PreTrainedModel:
+    """The module with its word table cut behind the ids that are traced, so that tracing carries no gigabytes."""
+    table = module.get_input_embeddings()
+    if isinstance(table, nn.Embedding):
+        table.weight = nn.Parameter(table.weight.detach()[: last_id + 1])
+    return module
+
+
+def _traced(wrapper: nn.Module, pad_id: int, path: Path) -> onnx.ModelProto:
+    """The graph, with each weight as one more input; the exporter needs a path to write it to."""
+    ids = torch.full((2, 8), pad_id, dtype=torch.int64)
     ids[:, 0] = 0
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     dynamic = {0: "batch", 1: "length"}
-    traced = folder / "traced"
-    traced.mkdir()
     with _quiet(), torch.inference_mode():
         torch.onnx.export(
             wrapper,
             (ids, mask),
-            str(traced / GRAPH_NAME),
-            input_names=["input_ids", "attention_mask"],
+            str(path),
+            input_names=list(_INPUTS),
             output_names=["logits"],
-            dynamic_axes={"input_ids": dynamic, "attention_mask": dynamic, "logits": {0: "batch"}},
+            dynamic_axes={**dict.fromkeys(_INPUTS, dynamic), "logits": {0: "batch"}},
             opset_version=OPSET,
             dynamo=False,
+            export_params=False,
+            do_constant_folding=False,
         )
-    path = save_graph(load_graph(traced), folder)
-    shutil.rmtree(traced)
-    return path
+    return onnx.load(str(path))
+
+
+def _name_weights(graph: onnx.GraphProto, weights: Arrays) -> dict[str, NDArray[Any]]:
+    """Take the inputs that stand for weights out of the graph, which then uses these by PyTorch's names.
+
+    A linear layer's weights are stored transposed, as ``weight.T``, in place of a ``Transpose`` in the graph: that is
+    what quantization recognizes as a constant.
+
+    Returns:
+        The weights that the graph uses.
+    """
+    names = {f"module.{name}": name for name in weights}
+    turned = {node.output[0]: f"{names[node.input[0]]}.T" for node in graph.node if _turns(node, names)}
+    nodes = [node for node in graph.node if node.output[0] not in turned]
+    names |= turned
+    for node in nodes:
+        _replace(node.input, [names.get(name, name) for name in node.input])
+    _replace(graph.node, nodes)
+    _replace(graph.input, [item for item in graph.input if item.name in _INPUTS])
+    _replace(graph.value_info, [item for item in graph.value_info if item.name not in names])
+    stored = {**weights, **{name: weights[name.removesuffix(".T")].T for name in turned.values()}}
+    return {name: stored[name] for name in sorted({name for node in nodes for name in node.input} & stored.keys())}
+
+
+def _replace(field: Any, items: Sequence[object]) -> None:  # noqa: ANN401 - protobuf's repeated fields have no type
+    del field[:]
+    field.extend(items)
+
+
+def _turns(node: onnx.NodeProto, weights: Collection[str]) -> bool:
+    """Whether a node transposes a weight matrix."""
+    orders = [list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"]
+    return node.op_type == "Transpose" and node.input[0] in weights and orders == [[1, 0]]
 
 
 @contextmanager

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
+from leanglot.models.graph import load_skeleton
 from leanglot.models.text_classifier import linear_sparsity
 from leanglot.results.measures import Weight
 from leanglot.runtimes.classifier import Classifier
@@ -25,7 +24,7 @@ def weigh(folder: Path, classifier: Classifier) -> Weight:
     size = folder_size(folder)
     if isinstance(classifier.predictor, TorchPredictor):
         return Weight(size_bytes=size, sparsity=linear_sparsity(classifier.predictor.module))
-    return Weight(size_bytes=size, sparsity=graph_sparsity(folder / classifier.manifest.model_file))
+    return Weight(size_bytes=size, sparsity=graph_sparsity(folder))
 
 
 def folder_size(folder: Path) -> int:
@@ -33,14 +32,13 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def graph_sparsity(path: Path) -> float | None:
+def graph_sparsity(folder: Path) -> float | None:
     """Share of zeros among the constant matrices that a graph multiplies with; None where it has none."""
-    graph = onnx.load(str(path)).graph
-    factors = {name for node in graph.node if node.op_type in _PRODUCTS for name in node.input}
+    model, arrays = load_skeleton(folder)
+    factors = {name for node in model.graph.node if node.op_type in _PRODUCTS for name in node.input}
     zeros = total = 0
-    for tensor in graph.initializer:
-        if tensor.name in factors and len(tensor.dims) == 2:
-            values = numpy_helper.to_array(tensor)
-            zeros += int(np.count_nonzero(values == 0))
-            total += values.size
+    for name in factors & arrays.keys():
+        if arrays[name].ndim == 2:
+            zeros += arrays[name].size - int(np.count_nonzero(arrays[name]))
+            total += arrays[name].size
     return zeros / total if total else None

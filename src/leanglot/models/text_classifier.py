@@ -3,8 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from leanglot.errors import ModelError
+from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import file_digest
 
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -46,9 +45,10 @@ class TextClassifier:
     source: str
     name: str
 
-    def copy(self) -> "TextClassifier":
-        """A model whose weights can be changed without touching this one's."""
-        return replace(self, module=copy.deepcopy(self.module))
+    def with_own(self, layers: Iterable[nn.Module]) -> "TextClassifier":
+        """A model whose weights in these layers can be changed without touching this one's; all others are shared."""
+        own = {id(weight) for layer in layers for weight in layer.parameters()}
+        return replace(self, module=sharing_copy(self.module, own))
 
 
 def load_text_classifier(
@@ -107,18 +107,15 @@ def save_tokenizer(model: TextClassifier, folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
 
 
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' progress bars and advice out of ours while it reads or writes."""
-    shown, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if shown:
-            transformers_logging.enable_progress_bar()
+def sharing_copy(module: PreTrainedModel, own: Collection[int] = ()) -> PreTrainedModel:
+    """A module of the same structure around the same tensors, so that a table of gigabytes is not held twice.
+
+    Args:
+        module: Left as it is; its structure can be changed in the copy, its tensors cannot.
+        own: ``id()`` of the parameters that the copy gets for itself.
+    """
+    tensors = (*module.parameters(), *module.buffers())
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors if id(tensor) not in own})
 
 
 def linear_layers(module: nn.Module) -> dict[str, nn.Linear]:

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from leanglot.errors import ModelError
+from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.base import Logits, TokenIds
 
@@ -36,9 +37,10 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredi
         ModelError: The weights or their config are damaged.
     """
     try:
-        module = AutoModelForSequenceClassification.from_pretrained(
-            str(folder), use_safetensors=True, trust_remote_code=False, local_files_only=True
-        )
+        with quiet_transformers():
+            module = AutoModelForSequenceClassification.from_pretrained(
+                str(folder), use_safetensors=True, trust_remote_code=False, local_files_only=True
+            )
     except Exception as error:  # transformers raises many types for a folder it cannot read
         raise ModelError(
             f"transformers cannot load {folder}: {type(error).__name__}: {str(error)[:400]}",

@@ -19,8 +19,8 @@ class Holder:
     module: nn.Module
     name: str = "holder"
 
-    def copy(self):
-        return TextClassifier.copy(self)
+    def with_own(self, layers):
+        return TextClassifier.with_own(self, layers)
 
 
 @pytest.fixture

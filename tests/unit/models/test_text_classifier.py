@@ -8,14 +8,12 @@ import pytest
 import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from leanglot.models.text_classifier import (
     folder_digest,
     linear_layers,
     linear_sparsity,
     load_text_classifier,
-    quiet_transformers,
     save_text_classifier,
     save_tokenizer,
 )
@@ -114,13 +112,23 @@ def test_a_padding_id_that_is_no_token_is_left_out_of_the_tokenizers_settings(ti
 def test_changing_a_copy_leaves_the_original_alone(tiny_model):
     model = load_text_classifier(tiny_model)
     before = {name: weight.clone() for name, weight in model.module.state_dict().items()}
-    copied = model.copy()
+    own = linear_layers(model.module)
+    copied = model.with_own(own.values())
     with torch.no_grad():
-        for weight in copied.module.parameters():
-            weight.zero_()
+        for layer in linear_layers(copied.module).values():
+            layer.weight.zero_()
+            layer.bias.zero_()
     assert all(torch.equal(weight, before[name]) for name, weight in model.module.state_dict().items())
-    assert not any(weight.any() for weight in copied.module.parameters())
+    assert linear_sparsity(copied.module) == 1
     assert (copied.labels, copied.source) == (model.labels, model.source)
+
+
+def test_a_copy_shares_what_it_is_not_to_change(tiny_model):
+    model = load_text_classifier(tiny_model)
+    own = linear_layers(model.module)
+    copied = dict(model.with_own(own.values()).module.named_parameters())
+    for name, weight in model.module.named_parameters():
+        assert (copied[name] is weight) == (name.rpartition(".")[0] not in own), name
 
 
 def test_sparsity_counts_the_exact_zeros_of_linear_weights_alone():
@@ -153,18 +161,3 @@ def test_the_digest_changes_with_a_files_name_and_not_with_the_notes_beside_it(t
     assert folder_digest(copied) == folder_digest(tiny_model)
     (copied / "tokenizer_config.json").rename(copied / "tokenizer_settings.json")
     assert folder_digest(copied) != folder_digest(tiny_model)
-
-
-def test_transformers_speaks_again_after_it_was_quiet_even_when_the_inside_fails():
-    verbosity, shown = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-
-    def fail() -> None:
-        with quiet_transformers():
-            assert transformers_logging.get_verbosity() == transformers_logging.ERROR
-            assert not transformers_logging.is_progress_bar_enabled()
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert transformers_logging.get_verbosity() == verbosity
-    assert transformers_logging.is_progress_bar_enabled() == shown
