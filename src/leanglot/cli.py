@@ -13,6 +13,7 @@ from leanglot.errors import ConfigError, LeanglotError
 if TYPE_CHECKING:
     from leanglot.config import DataConfig, RunConfig
     from leanglot.exam import Effort
+    from leanglot.report.live import LiveProgress
     from leanglot.steps import Setting
 
 app = typer.Typer(
@@ -137,9 +138,10 @@ def evaluate(
 
     columns = _columns(text_column, label_column, language_column, group_column, split_column)
     setting = _setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
-    found = evaluate_step(model, setting, against, margin, alpha)
+    with _live(Console(stderr=True)) as progress:
+        found = evaluate_step(model, setting, against, margin, alpha, progress)
     _console().print_json(found.model_dump_json()) if as_json else _console().print(
-        evaluation_table(found.quality, found.verdicts, [*found.data.notes, *_cut(found.truncated)])
+        evaluation_table(found.quality, found.verdicts, found.remarks)
     )
 
 
@@ -164,7 +166,8 @@ def benchmark(
 
     columns = _columns(text_column, label_column, language_column, None, None)
     setting = _setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
-    found = benchmark_step(model, setting, against, _effort(quick=quick))
+    with _live(Console(stderr=True)) as progress:
+        found = benchmark_step(model, setting, against, _effort(quick=quick), progress)
     _console().print_json(found.model_dump_json()) if as_json else _console().print(
         benchmark_table(found.speed, found.cold_start, found.weight)
     )
@@ -277,14 +280,19 @@ def _console() -> Console:
 
 def _optimize(config: "RunConfig", *, quick: bool) -> None:
     from leanglot.pipeline import optimize as optimize_run
-    from leanglot.report.live import LiveProgress
     from leanglot.report.terminal import render_tables
 
     console = _console()
-    with LiveProgress(console) as progress:
+    with _live(console) as progress:
         found = optimize_run(config, progress, _effort(quick=quick))
     console.print(render_tables(found))
     console.print(f"Report: {config.output / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _live(console: Console) -> "LiveProgress":
+    from leanglot.report.live import LiveProgress
+
+    return LiveProgress(console)
 
 
 def _effort(*, quick: bool) -> "Effort":
@@ -292,10 +300,6 @@ def _effort(*, quick: bool) -> "Effort":
     from leanglot.exam import QUICK as LITTLE
 
     return LITTLE if quick else FULL
-
-
-def _cut(truncated: int) -> list[str]:
-    return [f"{truncated:,} texts are longer than the model reads and were cut."] if truncated else []
 
 
 def _tolerances(options: Sequence[str]) -> dict[Any, float]:

@@ -32,7 +32,7 @@ def prepare_demo(out: Path, *, quick: bool = False) -> RunConfig:
         model=str(demo_model()),
         data=DataConfig(path=write_demo_data(data, out / "data"), columns=Columns(group="group")),
         output=out,
-        limit_per_language=40 if quick else None,
+        limit_per_language=30 if quick else None,
     )
 
 

@@ -36,7 +36,7 @@ class Effort:
 
 
 FULL: Final = Effort()
-QUICK: Final = Effort(latency_calls=136, batch_texts=192, rounds=2, cold_starts=1)
+QUICK: Final = Effort(latency_calls=136, batch_texts=64, rounds=1, cold_starts=1)
 
 
 @dataclass(frozen=True, slots=True)

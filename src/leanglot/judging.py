@@ -13,7 +13,8 @@ from leanglot.trials import Trial
 def baseline_record(trial: Trial) -> Candidate:
     """The record of the baseline: 1 times as fast as itself, and judged against nothing."""
     itself = {"speedup": 1.0, "throughput_gain": 1.0, "size_reduction": 0.0}
-    return _record(trial, "baseline", None, {}).model_copy(update=itself)
+    record = _record(trial, "baseline", None, {})
+    return record.model_copy(update=itself | {"warnings": (*record.warnings, *_cut(trial, 0))})
 
 
 def judged_record(trial: Trial, baseline: Trial, config: RunConfig) -> Candidate:
@@ -35,12 +36,23 @@ def judged_record(trial: Trial, baseline: Trial, config: RunConfig) -> Candidate
     status, reason = candidate_status(verdicts)
     record = _record(trial, status, reason, verdicts)
     own, other = trial.weight.size_bytes, baseline.weight.size_bytes
-    return record.model_copy(update={"size_reduction": 1 - own / other})
+    warnings = (*record.warnings, *_cut(trial, _number_cut(baseline)))
+    return record.model_copy(update={"size_reduction": 1 - own / other, "warnings": warnings})
 
 
 def failed_record(config: CandidateConfig, reason: str) -> Candidate:
     """The record of a candidate that could not be made or measured."""
     return Candidate(name=config.name, recipe=config.recipe, runtime=config.runtime, status="failed", reason=reason)
+
+
+def _cut(trial: Trial, known: int) -> tuple[str, ...]:
+    """A sentence on texts that were cut, where there are more of them than is known already."""
+    number, longest = _number_cut(trial), trial.made.manifest.max_length
+    return (f"Texts longer than {longest} tokens, which were cut: {number:,}.",) if number > known else ()
+
+
+def _number_cut(trial: Trial) -> int:
+    return sum(trial.evaluated.truncated.values())
 
 
 def _record(trial: Trial, status: Status, reason: str | None, verdicts: Mapping[str, Verdict]) -> Candidate:

@@ -1,13 +1,14 @@
 """The single steps of the command line: one measurement or one transformation of one model or artifact."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from leanglot.artifacts import make_artifact
 from leanglot.config import CandidateConfig, DataConfig
-from leanglot.decide.verdict import judge
+from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, RunError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.measure.cold_start import measure_cold_start
@@ -17,13 +18,14 @@ from leanglot.measure.subject import open_subject
 from leanglot.measure.weight import weigh
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import load_text_classifier
+from leanglot.progress import Observer, Silent
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, Quality, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
-from leanglot.runtimes.classifier import Classifier, Encoded
+from leanglot.runtimes.classifier import Classifier
 
 
 class Evaluation(BaseModel):
@@ -46,6 +48,13 @@ class Evaluation(BaseModel):
     quality: Quality
     truncated: int
     verdicts: dict[str, Verdict] | None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know besides the table: the verdict on the whole, and what was noticed in the data."""
+        cut = (f"Texts longer than the model reads, which were cut: {self.truncated:,}.",) if self.truncated else ()
+        whole = () if self.verdicts is None else (_whole(self.verdicts),)
+        return (*whole, *self.data.notes, *cut)
 
 
 class Benchmark(BaseModel):
@@ -93,21 +102,27 @@ class Setting(BaseModel):
 
 
 def evaluate(
-    subject: str, setting: Setting, against: str | None = None, margin: float = 0.01, alpha: float = 0.05
+    subject: str,
+    setting: Setting,
+    against: str | None = None,
+    margin: float = 0.01,
+    alpha: float = 0.05,
+    observer: Observer | None = None,
 ) -> Evaluation:
     """Accuracy by language; with `against`, also a verdict by language.
 
     Raises:
         LeanglotError: The model, the artifact or the data cannot be used.
     """
+    observer = _watched(observer, subject, against)
     classifier = _open(subject, setting)
     exam = _exam(classifier, setting, FULL)
     encoded = classifier.encode(exam.examples.texts)
-    answers = _answers(classifier, encoded, exam, setting)
-    verdicts: Mapping[str, Verdict] | None = None
-    if against is not None:
-        opponent = _comparable(against, classifier, setting)
-        other = _answers(opponent, opponent.encode(exam.examples.texts), exam, setting)
+    opponent = None if against is None else _comparable(against, classifier, setting)
+    answers = _answers(classifier, subject, exam, setting, observer)
+    verdicts: dict[str, Verdict] | None = None
+    if against is not None and opponent is not None:
+        other = _answers(opponent, against, exam, setting, observer)
         verdicts = judge(
             other.correct,
             answers.correct,
@@ -122,34 +137,47 @@ def evaluate(
         data=exam.summary,
         truncated=sum(encoded.truncated),
         quality=score(answers.label, answers.predicted, answers.language),
-        verdicts=None if verdicts is None else dict(verdicts),
+        verdicts=verdicts,
     )
 
 
-def benchmark(subject: str, setting: Setting, against: str | None = None, effort: Effort = FULL) -> Benchmark:
+def benchmark(
+    subject: str,
+    setting: Setting,
+    against: str | None = None,
+    effort: Effort = FULL,
+    observer: Observer | None = None,
+) -> Benchmark:
     """Latency, throughput, cold start, memory and size; with `against`, in turns with that one.
 
     Raises:
         LeanglotError: The model, the artifact or the data cannot be used.
     """
+    observer = _watched(observer, subject)
     threads = setting.threads or available_cores()
     classifier = _open(subject, setting)
     exam = _exam(classifier, setting, effort)
     other = None if against is None else _comparable(against, classifier, setting)
     folder = resolve_model(subject)
+    observer.enter(subject, "cold start")
+    cold_start = measure_cold_start(
+        folder,
+        exam.examples.texts[0],
+        threads,
+        repetitions=effort.cold_starts,
+        allow_pickle=setting.allow_pickle,
+    )
+    observer.enter(subject, "timing", len(exam.latency_positions))
+    work = exam.workload(classifier, setting.batch_tokens, effort.rounds)
+    speed = measure_speed(classifier, other, work, partial(observer.advance, subject))
+    observer.enter(subject, "done")
     return Benchmark(
         subject=subject,
         against=against,
         environment=read_environment(threads),
         weight=weigh(folder, classifier),
-        cold_start=measure_cold_start(
-            folder,
-            exam.examples.texts[0],
-            threads,
-            repetitions=effort.cold_starts,
-            allow_pickle=setting.allow_pickle,
-        ),
-        speed=measure_speed(classifier, other, exam.workload(classifier, setting.batch_tokens, effort.rounds)),
+        cold_start=cold_start,
+        speed=speed,
     )
 
 
@@ -191,6 +219,21 @@ def _exam(classifier: Classifier, setting: Setting, effort: Effort) -> Exam:
     return prepare_exam(setting.data, classifier.manifest.labels, effort, setting.limit, setting.seed)
 
 
-def _answers(classifier: Classifier, encoded: Encoded, exam: Exam, setting: Setting) -> Predictions:
-    answers = answer_all(classifier, encoded.rows, setting.batch_tokens)
+def _answers(classifier: Classifier, name: str, exam: Exam, setting: Setting, observer: Observer) -> Predictions:
+    rows = classifier.encode(exam.examples.texts).rows
+    observer.enter(name, "evaluating", len(rows))
+    answers = answer_all(classifier, rows, setting.batch_tokens, partial(observer.advance, name))
+    observer.enter(name, "done")
     return exam.predictions(answers, classifier.manifest.labels)
+
+
+def _whole(verdicts: Mapping[str, Verdict]) -> str:
+    status, reason = candidate_status(verdicts)
+    return f"{status.capitalize()}: {reason}"
+
+
+def _watched(observer: Observer | None, *subjects: str | None) -> Observer:
+    """The observer, told of what is measured; a model compared with itself is one subject."""
+    observer = observer or Silent()
+    observer.plan(list(dict.fromkeys(subject for subject in subjects if subject is not None)))
+    return observer

@@ -143,14 +143,14 @@ def test_a_text_of_a_megabyte_is_cut_and_counted(model, tmp_path, capsys):
     path = write(tmp_path, rows({}, {"text": "filler-1 " * 200_000}))
     main_ok(["evaluate", model, "--data", path, "--threads", 1])
     printed = " ".join(capsys.readouterr().out.split())
-    assert "1 texts are longer than the model reads and were cut." in printed
+    assert "Texts longer than the model reads, which were cut: 1." in printed
 
 
 def test_one_language_with_one_example_says_what_it_cannot_prove(model, tmp_path, capsys):
     path = write(tmp_path, rows({}))
     main_ok(["evaluate", model, "--data", path, "--against", model, "--threads", 1])
     printed = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"inconclusive │ \d,\d{3}", printed)
+    assert re.search(r"\? not proven \d,\d{3} more", printed)
     assert "All examples are in one language" in printed
 
 

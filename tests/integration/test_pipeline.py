@@ -165,6 +165,17 @@ def test_changed_data_is_noticed(unbroken, tiny_model, tiny_rows, tmp_path, tiny
 
 
 @pytest.mark.usefixtures("no_cold_start")
+def test_texts_that_were_cut_are_told_once(tiny_model, tiny_rows, tmp_path):
+    data = tmp_path / "data.jsonl"
+    long = {**tiny_rows[0], "text": "filler-1 " * 100}
+    data.write_text("".join(json.dumps(row) + "\n" for row in [*tiny_rows, long]))
+    report = optimize(config_for(tiny_model, data, tmp_path / "run", candidates=CANDIDATES[:1]), effort=LITTLE)
+    told = [warning for candidate in report.candidates for warning in candidate.warnings if "cut" in warning]
+    assert told == ["Texts longer than 32 tokens, which were cut: 1."]
+    assert told[0] in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("no_cold_start")
 def test_a_changed_recipe_is_noticed(tiny_model, tiny_data, tmp_path):
     out = tmp_path / "run"
 

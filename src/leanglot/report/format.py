@@ -7,7 +7,7 @@ from typing import Final
 
 from leanglot.charts.labels import language_name
 from leanglot.charts.quantities import ABSENT, count, points, ratio
-from leanglot.results.records import Goal, LanguageResult
+from leanglot.results.records import Goal, LanguageResult, Verdict
 
 GOAL_WORD: Final[dict[Goal, str]] = {
     "balanced": "Balanced",
@@ -64,7 +64,7 @@ def speed(speedup: float | None) -> str:
     return f"{shown}, slower" if speedup < 0.995 else shown
 
 
-def more_examples(result: LanguageResult | None) -> str:
+def more_examples(result: LanguageResult | Verdict | None) -> str:
     """What would settle the language's verdict: a rounded number of examples, or that none can be named."""
     if result is None or result.verdict is None:
         return ABSENT

@@ -4,59 +4,81 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.constrain import Constrain
 from rich.text import Text
 
-from leanglot.languages import display_name
+from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio
+from leanglot.report.format import language, more_examples, plain
+from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
 from leanglot.results.manifest import Manifest
-from leanglot.results.measures import ColdStart, Quality, Speed, Weight
+from leanglot.results.measures import ColdStart, LanguageQuality, Quality, Speed, Weight
 from leanglot.results.records import Verdict
 
 
-def evaluation_table(quality: Quality, verdicts: Mapping[str, Verdict] | None, notes: Sequence[str]) -> RenderableType:
-    """Quality by language, with the verdicts where there are any, and what to know about the data."""
-    judged = ("drop", "verdict", "further examples") if verdicts else ()
-    table = Table("language", "examples", "accuracy", "95% interval", "macro-F1", *judged)
+def evaluation_table(
+    quality: Quality, verdicts: Mapping[str, Verdict] | None, remarks: Sequence[str]
+) -> RenderableType:
+    """Quality by language, with the verdicts where there are any.
+
+    Args:
+        quality: Overall and by language.
+        verdicts: By language; None when nothing was compared.
+        remarks: What to know besides, one sentence each.
+    """
+    table = plain_table("Quality by language")
+    table.add_column("language", ratio=1, overflow="fold")
+    judged = () if verdicts is None else ("drop", "at most", "verdict", "to settle it")
+    for heading in ("n", "accuracy, 95%", "macro F1", *judged):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     for tag, own in quality.languages.items():
-        cells = [f"{display_name(tag)} ({tag})", f"{own.n:,}", f"{own.accuracy:.1%}"]
-        cells += [f"{own.accuracy_low:.1%} – {own.accuracy_high:.1%}", f"{own.macro_f1:.3f}"]
-        table.add_row(*cells, *(_verdict_cells(verdicts[tag]) if verdicts else ()))
-    mean = f"Accuracy {quality.accuracy:.1%}, mean over languages {quality.macro_accuracy:.1%}, "
-    mean += f"macro-F1 {quality.macro_f1:.3f}, precision {quality.precision:.3f}, recall {quality.recall:.3f}."
-    return Group(table, Text(mean), *(Text(note, style="dim") for note in notes))
+        cells = [Text(language(tag)), Text(count(own.n)), Text(_accuracy(own)), Text(percent(own.macro_f1))]
+        table.add_row(*cells, *(() if verdicts is None else _verdict_cells(verdicts[tag])))
+    overall = (
+        f"Accuracy {percent(quality.accuracy)}, mean over languages {percent(quality.macro_accuracy)}, macro F1 "
+        f"{percent(quality.macro_f1)}, precision {percent(quality.precision)}, recall {percent(quality.recall)}."
+    )
+    told = [Text(plain(remark), style="dim") for remark in remarks]
+    return Constrain(Group(table, Text(), Text(overall, style="bold"), *told), WIDTH)
 
 
-def _verdict_cells(verdict: Verdict) -> tuple[str, str, str]:
-    drop = "n/a" if verdict.drop is None else f"{100 * verdict.drop:+.1f}"
-    needed = "n/a" if verdict.samples_needed is None else f"{verdict.samples_needed:,}"
-    return drop, verdict.verdict, needed
+def _accuracy(own: LanguageQuality) -> str:
+    low, high = percent(own.accuracy_low).removesuffix("%"), percent(own.accuracy_high).removesuffix("%")
+    return f"{percent(own.accuracy)} ({low}–{high})"
+
+
+def _verdict_cells(verdict: Verdict) -> list[Text]:
+    needed = more_examples(verdict).removeprefix("about ")
+    return [Text(points(verdict.drop)), Text(points(verdict.drop_bound)), signed_verdict(verdict.verdict), Text(needed)]
 
 
 def benchmark_table(speed: Speed, cold: ColdStart, weight: Weight) -> RenderableType:
     """Speed, memory and size."""
     latency = speed.latency_ms
     rows = {
-        "size": f"{weight.size_bytes / 1e6:,.1f} MB",
-        "sparsity of linear layers": "n/a" if weight.sparsity is None else f"{weight.sparsity:.1%}",
-        "latency mean ± std": f"{_number(latency.mean)} ± {_number(latency.std)} ms",
-        "latency p50": f"{_number(latency.p50)} ms",
+        "size": megabytes(weight.size_bytes),
+        "sparsity of linear layers": percent(weight.sparsity),
+        "latency mean ± std": f"{milliseconds(latency.mean)} ± {milliseconds(latency.std)}",
+        "latency p50": milliseconds(latency.p50),
         "latency p95": _or_why(latency.p95, latency.missing.get("p95")),
         "latency p99": _or_why(latency.p99, latency.missing.get("p99")),
-        "tokenization p50, on top": f"{speed.tokenization_p50_ms:.2f} ms",
+        "tokenization p50, on top": milliseconds(speed.tokenization_p50_ms),
         "throughput in batches": f"{speed.throughput_per_s:,.0f} texts/s",
         "cold start": f"{cold.seconds:.2f} s",
-        "peak memory": f"{cold.peak_rss_bytes / 1e6:,.0f} MB",
+        "peak memory": megabytes(cold.peak_rss_bytes),
     }
     if speed.speedup is not None and speed.throughput_gain is not None:
-        rows["speed-up, p50"] = f"{speed.speedup:.2f}×"
-        rows["throughput gain"] = f"{speed.throughput_gain:.2f}×"
-    table = Table("measure", "value")
+        rows |= {"speed-up, p50": ratio(speed.speedup), "throughput gain": ratio(speed.throughput_gain)}
+    measures, languages = plain_table("Measured"), plain_table("Latency p50 by language")
+    for table in (measures, languages):
+        table.show_header = False
+        table.add_column(ratio=1)
+        table.add_column(ratio=1)
     for name, value in rows.items():
-        table.add_row(name, value)
-    languages = Table("language", "latency p50")
+        measures.add_row(name, Text(value))
     for tag, p50 in speed.languages_p50_ms.items():
-        languages.add_row(f"{display_name(tag)} ({tag})", "n/a: under 5 calls" if p50 is None else f"{p50:.2f} ms")
-    return Group(table, languages, *(Text(warning, style="yellow") for warning in speed.warnings))
+        languages.add_row(language(tag), _or_why(p50, "under 5 calls"))
+    told = [Text(warning, style="yellow") for warning in speed.warnings]
+    return Constrain(Group(measures, Text(), languages, *told), 80)
 
 
 def artifact_summary(manifest: Manifest, folder: Path) -> RenderableType:
@@ -64,14 +86,10 @@ def artifact_summary(manifest: Manifest, folder: Path) -> RenderableType:
     size = sum((folder / name).stat().st_size for name in manifest.files)
     steps = ", ".join(step.technique for step in manifest.recipe) or "no compression"
     return Text(
-        f"Wrote {folder}: {size / 1e6:,.1f} MB for {manifest.runtime} ({steps}).\n"
+        f"Wrote {folder}: {megabytes(size)} for {manifest.runtime} ({steps}).\n"
         f'Use it: leanglot.load("{folder}").predict(["…"])'
     )
 
 
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2f}"
-
-
 def _or_why(value: float | None, why: str | None) -> str:
-    return f"{value:.2f} ms" if value is not None else f"n/a: {why}"
+    return f"{ABSENT}: {why}" if value is None else milliseconds(value)

@@ -68,15 +68,21 @@ def render_recommendations(report: RunReport) -> RenderableType:
     return Constrain(Group(_headline(report), *(_sentence(answer) for answer in answers(report))), WIDTH)
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """A table with a title and one line under its head."""
     return Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False,
         padding=(0, 1, 0, 0), expand=True, header_style="dim",
     )  # fmt: skip
 
 
+def signed_verdict(verdict: VerdictKind | None) -> Text:
+    """A verdict with its sign, such as ``✓ safe``."""
+    return Text(f"{VERDICT_SIGN[verdict]} {VERDICT_WORD[verdict]}", _VERDICT_STYLE[verdict])
+
+
 def _candidates(report: RunReport) -> Table:
-    table = _table("Candidates")
+    table = plain_table("Candidates")
     table.add_column("candidate", ratio=1, overflow="fold")
     table.add_column("status", no_wrap=True)
     signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
@@ -126,7 +132,7 @@ def _languages(report: RunReport) -> list[RenderableType]:
     chosen = pick_highlights(report)
     if not chosen.rows:
         return []
-    table = _table("Languages that matter: harmed, worst drops, nearest to settled")
+    table = plain_table("Languages that matter: harmed, worst drops, nearest to settled")
     table.add_column("language", ratio=2, overflow="fold")
     table.add_column("candidate", ratio=2, overflow="fold")
     for heading in ("n", "drop", "at most"):
@@ -150,7 +156,7 @@ def _highlight_cells(row: Highlight) -> list[Text]:
         Text(count(result.n)),
         Text(points(result.drop)),
         Text(points(result.drop_bound)),
-        Text(f"{VERDICT_SIGN[result.verdict]} {VERDICT_WORD[result.verdict]}", _VERDICT_STYLE[result.verdict]),
+        signed_verdict(result.verdict),
         Text(more_examples(result)),
     ]
 
@@ -163,6 +169,6 @@ def _headline(report: RunReport) -> Text:
 def _sentence(answer: Answer) -> Text:
     goal = (f"{GOAL_WORD[answer.goal]}: ", "bold")
     if answer.candidate is None:
-        return Text.assemble(goal, f"none qualifies. {plain(answer.reason)}")
+        return Text.assemble(goal, "none. ", plain(answer.reason))
     each = answer.candidate
     return Text.assemble(goal, (plain(each.name), "cyan"), f" ({each.status}). ", plain(answer.reason))
