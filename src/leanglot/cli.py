@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="leanglot",
-    help="Makes multilingual language models small and fast, and shows, by language, whether anybody paid for it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,9 +47,26 @@ Alpha = Annotated[float, typer.Option(help="Error level of the tests.")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled weights, which can run code.")]
 Against = Annotated[str | None, typer.Option(help="A model or artifact to compare with.", metavar="MODEL")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the full record as JSON.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer examples and fewer timed calls.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer timed calls; in the demo also fewer examples.")]
 NewFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the artifact.", metavar="FOLDER")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - the callback of a flag gets its value
+    if asked:
+        from leanglot import __version__
+
+        typer.echo(f"leanglot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Makes multilingual language models small and fast, and shows, by language, whether anybody paid for it."""
 
 
 @app.command()
@@ -70,6 +86,7 @@ def demo(
 
 @app.command()
 def optimize(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(help="A config file, a model folder, or a name on the hub.")],
     data: OptionalData = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder.", metavar="FOLDER")] = None,
@@ -92,8 +109,7 @@ def optimize(
     from leanglot.config import load_config, make_config
 
     if Path(source).suffix.lower() in {".yaml", ".yml"}:
-        if data is not None:
-            raise ConfigError(f"{source} is a config file, so --data {data} has no effect.", "Set data: in the file.")
+        _refuse_beside_a_config(context, source)
         config = load_config(Path(source))
         config = config if out is None else config.model_copy(update={"output": out})
     else:
@@ -287,6 +303,18 @@ def _optimize(config: "RunConfig", *, quick: bool) -> None:
         found = optimize_run(config, progress, _effort(quick=quick))
     console.print(render_tables(found))
     console.print(f"Report: {config.output / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _refuse_beside_a_config(context: typer.Context, source: str) -> None:
+    """Options that a config file would silently win over."""
+    sources = {name: context.get_parameter_source(name) for name in context.params.keys() - {"source", "out", "quick"}}
+    typed = sorted(name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE")
+    given = [f"--{name.replace('_', '-')}" for name in typed]
+    if given:
+        raise ConfigError(
+            f"{source} is a config file, so {', '.join(given)} {'has' if len(given) == 1 else 'have'} no effect.",
+            "Set it in the file; beside a config file only --out and --quick are taken.",
+        )
 
 
 def _live(console: Console) -> "LiveProgress":

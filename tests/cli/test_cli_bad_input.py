@@ -177,6 +177,13 @@ def test_all_faults_of_a_config_at_once(refused, model, tiny_data, tmp_path):
         assert expected in message
 
 
+def test_options_that_a_config_file_would_win_over(refused, model, tiny_data, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(f"model: {model}\ndata: {tiny_data}\noutput: {tmp_path / 'run'}\n")
+    message = refused("optimize", config, "--margin", 0.02, "--data", tiny_data, "--out", tmp_path / "run", "--quick")
+    assert "so --data, --margin have no effect" in message
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; the pipeline test checks it another way")
 def test_a_folder_that_may_not_be_written(refused, model, tiny_data, tmp_path):
     locked = tmp_path / "locked"

@@ -100,6 +100,10 @@ def test_doctor_names_the_machine_and_the_versions(capsys):
         assert word in printed
 
 
+def test_the_version_is_told(capsys):
+    assert run(capsys, "--version") == f"leanglot {leanglot.__version__}"
+
+
 def test_help_lists_every_command(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
