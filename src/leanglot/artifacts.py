@@ -1,5 +1,6 @@
 """Makes a candidate's artifact: the recipe's steps on the model, the export, the recipe's steps on the graph."""
 
+import shutil
 import tempfile
 from collections.abc import Collection, Sequence
 from importlib import metadata
@@ -8,11 +9,12 @@ from typing import Final
 
 from leanglot.compress import int8, magnitude
 from leanglot.config import CandidateConfig
+from leanglot.errors import RecipeError
 from leanglot.export.onnx import export_onnx
 from leanglot.measure.subject import describe
-from leanglot.models.graph import GRAPH_NAME
+from leanglot.models.graph import DATA_NAME, GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier, save_tokenizer
-from leanglot.results.manifest import Manifest, write_manifest
+from leanglot.results.manifest import Manifest, read_manifest, write_manifest
 from leanglot.techniques import Int8, MagnitudePruning
 
 _PACKAGES: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
@@ -55,10 +57,47 @@ def make_artifact(
             "runtime": candidate.runtime,
             "model_file": "model.safetensors" if candidate.runtime == "pytorch" else GRAPH_NAME,
             "recipe": (*on_model, *on_graph),
-            "versions": {package: metadata.version(package) for package in _PACKAGES},
+            "versions": _versions(),
         }
     )
     return write_manifest(folder, manifest)
+
+
+def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, isa: Collection[str]) -> Manifest:
+    """Carry out a recipe of steps on the graph, starting from an artifact that holds one.
+
+    Args:
+        source: An artifact for ONNX Runtime; left as it is.
+        candidate: Name and recipe.
+        folder: An existing, empty folder.
+        isa: Instruction-set extensions of the target machine.
+
+    Returns:
+        The manifest that was written; its recipe is the source's and the new steps.
+
+    Raises:
+        RecipeError: A step works on a PyTorch model, or the graph is quantized already.
+    """
+    manifest = read_manifest(source)
+    steps = [int8.resolve(step, isa) for step in candidate.recipe if isinstance(step, Int8)]
+    if len(steps) != 1 or len(candidate.recipe) != 1:
+        asked = ", ".join(step.technique for step in candidate.recipe) or "an export"
+        raise RecipeError(
+            f"{source} holds an ONNX graph, and {asked} starts from a PyTorch model.",
+            "Give the model folder that the artifact was made from.",
+        )
+    if any(isinstance(step, Int8) for step in manifest.recipe):
+        raise RecipeError(f"{source} is quantized already.", "Give the model, or its FP32 export.")
+    int8.quantize(source, folder, steps[0])
+    for name in manifest.files:
+        if name not in {GRAPH_NAME, DATA_NAME}:
+            shutil.copyfile(source / name, folder / name)
+    changed = {"name": candidate.name, "recipe": (*manifest.recipe, *steps), "versions": _versions()}
+    return write_manifest(folder, manifest.model_copy(update=changed))
+
+
+def _versions() -> dict[str, str]:
+    return {package: metadata.version(package) for package in _PACKAGES}
 
 
 def _write_graph(model: TextClassifier, steps: Sequence[Int8], folder: Path, exported: Path | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from leanglot.artifacts import make_artifact
+from leanglot.artifacts import make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
 from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, RunError
@@ -21,7 +21,7 @@ from leanglot.models.text_classifier import load_text_classifier
 from leanglot.progress import Observer, Silent
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.environment import available_cores, read_environment
-from leanglot.results.manifest import Manifest
+from leanglot.results.manifest import Manifest, is_artifact, read_manifest
 from leanglot.results.measures import ColdStart, Quality, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
@@ -184,7 +184,7 @@ def benchmark(
 def transform(
     model: str, candidate: CandidateConfig, out: Path, *, allow_pickle: bool = False, force: bool = False
 ) -> Manifest:
-    """Carry out one recipe on one model and write the artifact.
+    """Carry out one recipe on one model, or on an artifact with an ONNX graph, and write the artifact.
 
     Raises:
         RunError: The folder exists and `force` is off.
@@ -192,9 +192,13 @@ def transform(
     """
     if out.exists() and not force:
         raise RunError(f"{out} already exists.", "Choose another --out, or pass --force to replace it.")
-    loaded = load_text_classifier(resolve_model(model, allow_pickle=allow_pickle), allow_pickle=allow_pickle)
+    source, isa = resolve_model(model, allow_pickle=allow_pickle), read_environment(available_cores()).isa
+    if is_artifact(source) and read_manifest(source).runtime == "onnxruntime":
+        with atomic_folder(out) as folder:
+            return quantize_artifact(source, candidate, folder, isa)
+    loaded = load_text_classifier(source, allow_pickle=allow_pickle)
     with atomic_folder(out) as folder:
-        return make_artifact(loaded, candidate, folder, read_environment(available_cores()).isa)
+        return make_artifact(loaded, candidate, folder, isa)
 
 
 def _open(subject: str, setting: Setting) -> Classifier:

@@ -84,6 +84,19 @@ def test_truncated_safetensors(refused, model, tiny_data, tmp_path):
     assert "damaged or cut off (5000 bytes)" in message
 
 
+def test_a_graph_where_a_model_is_needed(refused, model, tiny_data, tmp_path, capsys):
+    onnx, int8 = tmp_path / "onnx", tmp_path / "int8"
+    main_ok(["export", model, "--out", onnx])
+    main_ok(["quantize", onnx, "--out", int8])
+    assert f'leanglot.load("{int8}").predict(' in capsys.readouterr().out  # on one line, to be copied
+    assert "It holds an ONNX graph" in refused(*optimize(onnx, tiny_data, tmp_path))
+    assert "magnitude starts from a PyTorch model" in refused(
+        "prune", onnx, "--out", tmp_path / "run", "--sparsity=0.5"
+    )
+    assert "an export starts from a PyTorch model" in refused("export", onnx, "--out", tmp_path / "run")
+    assert "is quantized already" in refused("quantize", int8, "--out", tmp_path / "run")
+
+
 def test_a_missing_tokenizer(refused, model, tiny_data, tmp_path):
     (model / "tokenizer.json").unlink()
     message = refused(*optimize(model, tiny_data, tmp_path))

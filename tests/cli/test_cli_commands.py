@@ -8,6 +8,7 @@ import pytest
 
 import leanglot
 from leanglot.cli import main
+from leanglot.results.manifest import read_manifest
 
 
 def succeed(arguments: Sequence[object]) -> None:
@@ -75,6 +76,15 @@ def test_export_then_quantize_then_compare(tiny_model, tiny_data, tmp_path, caps
     assert set(found["verdicts"]) == {"de", "en", "sw", "th"}
     assert found["verdicts"]["de"]["groups"] == 30
     assert leanglot.load(tmp_path / "int8").predict(["filler-1 de-music-3"])[0].label == "music"
+
+
+def test_an_exported_artifact_can_be_quantized(tiny_model, tmp_path, capsys):
+    run(capsys, "export", tiny_model, "--out", tmp_path / "onnx")
+    run(capsys, "quantize", tmp_path / "onnx", "--out", tmp_path / "later")
+    run(capsys, "quantize", tiny_model, "--out", tmp_path / "at-once")
+    later, at_once = (read_manifest(tmp_path / name) for name in ("later", "at-once"))
+    assert later == at_once
+    assert leanglot.load(tmp_path / "later", verify=True).predict(["filler-1 de-music-3"])[0].label == "music"
 
 
 def test_prune_says_what_it_did(tiny_model, tmp_path, capsys):

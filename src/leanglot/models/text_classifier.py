@@ -176,7 +176,9 @@ def _check_weights(folder: Path, *, allow_pickle: bool) -> bool:
     """Whether the weights are pickled; refuses what must not or cannot be read."""
     if not any((folder / name).is_file() for name in _WEIGHTS):
         if not any((folder / name).is_file() for name in _PICKLES):
-            raise ModelError(f"{folder} has no weights: none of {', '.join(_WEIGHTS)}.", "Save the model again.")
+            graph = any(folder.glob("*.onnx"))
+            hint = "It holds an ONNX graph: give the PyTorch model it was made from." if graph else "Save it again."
+            raise ModelError(f"{folder} has no weights: none of {', '.join(_WEIGHTS)}.", hint)
         if not allow_pickle:
             raise ModelError(
                 f"{folder} has only pickled weights ({_PICKLES[0]}); loading a pickle can run code.",

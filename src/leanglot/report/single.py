@@ -87,7 +87,9 @@ def artifact_summary(manifest: Manifest, folder: Path) -> RenderableType:
     steps = ", ".join(step.technique for step in manifest.recipe) or "no compression"
     return Text(
         f"Wrote {folder}: {megabytes(size)} for {manifest.runtime} ({steps}).\n"
-        f'Use it: leanglot.load("{folder}").predict(["…"])'
+        f'Use it: leanglot.load("{folder}").predict(["…"])',
+        no_wrap=True,
+        overflow="ignore",
     )
 
 
