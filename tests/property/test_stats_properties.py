@@ -102,7 +102,13 @@ def judgements(draw):
     columns = [draw(st.lists(scores, min_size=n, max_size=n)) for _ in range(2)]
     tags = draw(st.lists(st.sampled_from(["de", "sw", "zh-Hant"]), min_size=n, max_size=n))
     groups = draw(st.none() | st.lists(st.integers(0, 8), min_size=n, max_size=n))
-    return *columns, tags, groups
+    repeats = draw(st.lists(st.sampled_from([1, 1, 1, 30]), min_size=n, max_size=n))  # and groups of very unequal size
+    columns, tags, groups = (
+        [[value for value, k in zip(column, repeats, strict=True) for _ in range(k)] if column is not None else None
+         for column in part]
+        for part in (columns, [tags], [groups])
+    )  # fmt: skip
+    return *columns, tags[0], groups[0]
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,24 +1,38 @@
 """What the paired scores of one language say, before it is decided what that means."""
 
+import math
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
 
 from leanglot.decide.scores import PairedScores, Scale
 from leanglot.stats.bootstrap import bca_interval
-from leanglot.stats.clusters import (
-    cluster_sums,
-    design_effect,
-    largest_design_effect,
-    observed_design_effect,
-)
-from leanglot.stats.departures import Departures
+from leanglot.stats.clusters import cluster_sums, counted_whole, design_effect, observed_design_effect
+from leanglot.stats.departures import Departures, unseen_interval
 from leanglot.stats.intervals import Interval, PairedCounts, counted_interval
-from leanglot.stats.paired import mcnemar, sign_flip, sign_flip_counts
+from leanglot.stats.paired import cluster_p_value, mcnemar, sign_flip
 from leanglot.stats.power import Plan, planned_flip_rate
 
 BOOTSTRAP_NEEDS: Final = 20
+RANGE_NEEDS: Final = 100
+"""Units that must be seen before the range of scores without natural limits says anything of those not seen."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at the data: example by example, or each group as one answer.
+
+    Attributes:
+        interval: Interval of the drop.
+        plan: What to expect of further units.
+        worth: Examples per independent unit.
+    """
+
+    interval: Interval
+    plan: Plan
+    worth: float
 
 
 @dataclass(frozen=True)
@@ -33,10 +47,8 @@ class Evidence:
         drop: Mean difference, baseline minus candidate.
         lost: Examples on which the candidate scored lower.
         won: Examples on which it scored higher.
-        interval: Interval of the drop; None where `gap` says why there is none.
+        views: Ways to look at the drop, the one that the test takes first; none where `gap` says why.
         p_value: Two-sided p-value of no drop; None where `gap` says why.
-        plan: What to expect of further examples; None where `gap` says why.
-        design_effect: Examples that are worth one independent example.
         gap: Why something is missing.
     """
 
@@ -47,11 +59,14 @@ class Evidence:
     drop: float
     lost: int
     won: int
-    interval: Interval | None = None
+    views: tuple[View, ...] = ()
     p_value: float | None = None
-    plan: Plan | None = None
-    design_effect: float = 1.0
     gap: str | None = None
+
+    @property
+    def interval(self) -> Interval | None:
+        """What any of the views allows the drop to be; None where there is none."""
+        return reduce(Interval.joined, (view.interval for view in self.views)) if self.views else None
 
     @property
     def units(self) -> int:
@@ -77,9 +92,9 @@ def examine(scores: PairedScores, scale: Scale, alpha: float, rng: np.random.Gen
     summary = Evidence(
         n=differences.size,
         groups=groups,
-        baseline=float(scores.baseline.mean()),
-        candidate=float(scores.candidate.mean()),
-        drop=float(differences.mean()),
+        baseline=math.fsum(scores.baseline) / differences.size,
+        candidate=math.fsum(scores.candidate) / differences.size,
+        drop=math.fsum(differences) / differences.size,
         lost=int(np.sum(differences > 0)),
         won=int(np.sum(differences < 0)),
     )
@@ -89,51 +104,59 @@ def examine(scores: PairedScores, scale: Scale, alpha: float, rng: np.random.Gen
             gap=f"All {summary.n:,} examples belong to one group, so nothing shows how much groups differ",
         )
     if scale.binary:
-        return _examine_counts(summary, scores, alpha)
-    return _examine_values(summary, scores, scale.span, alpha, rng)
+        return _examine_counts(summary, scores, alpha, rng)
+    return _examine_values(summary, scores, scale, alpha, rng)
 
 
-def _examine_counts(summary: Evidence, scores: PairedScores, alpha: float) -> Evidence:
+def _examine_counts(summary: Evidence, scores: PairedScores, alpha: float, rng: np.random.Generator) -> Evidence:
     """Scores of 0 and 1: Tango's interval and McNemar's test, or their likes over clusters."""
     counts = PairedCounts(summary.lost, summary.won, summary.n)
-    if scores.groups is None or summary.groups is None:
-        return replace(
-            summary,
-            interval=counted_interval(counts, alpha),
-            p_value=mcnemar(summary.lost, summary.won),
-            plan=Plan(counts.n, counts.drop, planned_flip_rate(counts.flips, counts.n)),
-        )
+    if scores.groups is None:
+        view = _counted(counts, counted_interval(counts, alpha), 1.0)
+        return replace(summary, views=(view,), p_value=mcnemar(summary.lost, summary.won))
     clusters = cluster_sums(scores.differences, scores.groups)
     effect = design_effect(clusters)
-    effective = counts.scaled(counts.n / effect)
+    effective, whole = counts.scaled(counts.n / effect), counted_whole(clusters)
+    interval = counted_interval(effective, alpha, degrees=max(0.5, clusters.n_whole - 1))
     return replace(
         summary,
-        interval=counted_interval(effective, alpha, degrees=summary.groups - 1),
-        p_value=sign_flip_counts(clusters.sums.astype(np.int64)),
-        plan=Plan(effective.n, counts.drop, planned_flip_rate(effective.flips, effective.n)),
-        design_effect=effect,
+        views=(
+            _counted(effective, interval, effect),
+            _counted(whole, counted_interval(whole, alpha), clusters.n / clusters.n_whole),
+        ),
+        p_value=cluster_p_value(clusters.sums.astype(np.int64), rng),
     )
 
 
+def _counted(counts: PairedCounts, interval: Interval, worth: float) -> View:
+    return View(interval, Plan(counts.n, counts.drop, planned_flip_rate(counts.flips, counts.n)), worth)
+
+
 def _examine_values(
-    summary: Evidence, scores: PairedScores, span: float | None, alpha: float, rng: np.random.Generator
+    summary: Evidence, scores: PairedScores, scale: Scale, alpha: float, rng: np.random.Generator
 ) -> Evidence:
     """Real scores: a bootstrap interval where enough of them moved, else a bound on the share that moves."""
+    span = scale.span
     if span is None:
         return replace(
             summary, gap="All scores are one and the same number, so nothing shows what a difference is worth"
         )
     groups = np.arange(summary.n) if scores.groups is None else scores.groups
     clusters = cluster_sums(scores.differences, groups)
-    p_value = sign_flip(clusters.sums, rng)
-    few = Departures.of(clusters)
-    if few.number < BOOTSTRAP_NEEDS:
-        effect = largest_design_effect(clusters)
+    found = replace(summary, p_value=sign_flip(clusters.sums, rng))
+    few = Departures.of(clusters, span)
+    if few.number >= BOOTSTRAP_NEEDS:
+        effect = max(1.0, observed_design_effect(clusters) or 1.0)
+        variance = float(scores.differences.var(ddof=1))
+        interval = bca_interval(clusters, alpha, rng).joined(unseen_interval(clusters, span, alpha))
+    elif scale.fraction or few.n_effective >= RANGE_NEEDS:
+        effect = clusters.n / clusters.n_whole
         variance = planned_flip_rate(few.effective_number, few.n_effective) * span**2
         interval = few.interval(span, alpha)
     else:
-        effect = max(1.0, observed_design_effect(clusters) or 1.0)
-        variance = float(scores.differences.var(ddof=1))
-        interval = bca_interval(clusters, alpha, rng)
-    plan = Plan(summary.n / effect, summary.drop, variance)
-    return replace(summary, interval=interval, p_value=p_value, plan=plan, design_effect=effect)
+        moved = "none" if few.number == 0 else str(few.number)
+        return replace(
+            found,
+            gap=f"Of {few.clusters:,} scores without natural limits {moved} moved, which shows nothing of the others",
+        )
+    return replace(found, views=(View(interval, Plan(summary.n / effect, summary.drop, variance), effect),))

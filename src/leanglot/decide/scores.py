@@ -5,11 +5,15 @@ import numbers
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from leanglot.errors import DataError
+
+LARGEST_SCORE: Final = 1e100
+"""Beyond it, squares of scores are no numbers any more."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def split_by_language(
         DataError: No examples, unequal lengths, a score that is no finite number, a missing tag or group id.
     """
     tags = _tags(languages)
-    ids = None if groups is None else _flat("groups", groups)
+    ids = None if groups is None else _flat("groups", _as_they_are(groups))
     old, new = _scores("baseline", baseline, tags), _scores("candidate", candidate, tags)
     lengths = {"baseline": old.size, "candidate": new.size, "languages": len(tags)}
     if ids is not None:
@@ -101,6 +105,11 @@ def scale_of(scores: Mapping[str, PairedScores]) -> Scale:
     )
 
 
+def _as_they_are(values: ArrayLike) -> ArrayLike:
+    """Lists without the common type that numpy would find for them: it makes the name "nan" of a missing one."""
+    return np.asarray(values, dtype=object) if isinstance(values, list | tuple) else values
+
+
 def _flat(name: str, values: ArrayLike) -> NDArray[np.generic]:
     array = np.asarray(values)
     if np.ma.is_masked(values):
@@ -115,7 +124,7 @@ def _flat(name: str, values: ArrayLike) -> NDArray[np.generic]:
 
 def _tags(languages: ArrayLike) -> list[str]:
     tags: list[str] = []
-    for position, tag in enumerate(_flat("languages", languages).tolist()):
+    for position, tag in enumerate(_flat("languages", _as_they_are(languages)).tolist()):
         if not isinstance(tag, str) or not tag:
             raise DataError(
                 f"The language at position {position} is {tag!r}.",
@@ -127,6 +136,8 @@ def _tags(languages: ArrayLike) -> list[str]:
 
 def _scores(name: str, values: ArrayLike, tags: list[str]) -> NDArray[np.float64]:
     array = _flat(name, values)
+    if array.dtype.kind not in "biuf":
+        array = _flat(name, _as_they_are(values))
     hint = "Every example needs a finite number from both models; leave an example out of both, or score it 0."
 
     def fault(position: int) -> DataError:
@@ -134,14 +145,21 @@ def _scores(name: str, values: ArrayLike, tags: list[str]) -> NDArray[np.float64
         return DataError(f"The {name} score at position {position}{where} is {array[position]!r}.", hint)
 
     if array.dtype.kind not in "biuf" and array.size:
-        for position, value in enumerate(array.tolist()):
-            if not isinstance(value, numbers.Real):
+        for position, value in enumerate(array.tolist() if array.dtype.kind == "O" else array):
+            if not isinstance(value, numbers.Real) or not _fits(value):
                 raise fault(position)
     result = array.astype(np.float64)
-    broken = np.flatnonzero(~np.isfinite(result))
+    broken = np.flatnonzero(~(np.abs(result) <= LARGEST_SCORE))
     if broken.size:
         raise fault(int(broken[0]))
     return result
+
+
+def _fits(value: numbers.Real) -> bool:
+    try:
+        return abs(float(value)) <= LARGEST_SCORE
+    except OverflowError:
+        return False
 
 
 def _group_numbers(ids: NDArray[np.generic], tags: list[str]) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """The verdict per language: is the candidate safe, harmful, or not yet known to be either?"""
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,8 +15,9 @@ from leanglot.decide.wording import Finding, names, why_harmed, why_open, why_sa
 from leanglot.errors import DataError
 from leanglot.results.records import Status, Verdict
 from leanglot.stats.multiplicity import holm
-from leanglot.stats.power import detectable_drop, further_examples
+from leanglot.stats.power import detectable_drop, detectable_flips, further_examples
 
+SMALLEST_MARGIN: Final = 1e-9
 MOST_ASKED: Final = 1_000_000_000
 """Further examples beyond which a number would be no help: the margin is too fine for the spread of the scores."""
 
@@ -50,19 +52,21 @@ def judge(
 
     A language is ``safe`` when the one-sided upper bound of its drop lies below the margin; ``harmed`` when
     it is not safe and a paired test, adjusted over the languages, finds a drop; else ``inconclusive``, with
-    the number of further examples that would settle it with 80% probability.
+    the number of further examples that would probably settle it (80%, if answers go on to flip as planned).
 
-    Scores of 0 and 1 get Tango's score interval (1998), where nothing was won joined by the exact bound of
-    the share lost, and the exact McNemar test. Other scores get a BCa bootstrap interval (Efron 1987) with
-    quantiles expanded for small samples (Hesterberg 2015), and a sign-flip permutation test. Where fewer than
-    20 of them depart from the commonest difference, the bootstrap cannot speak: each departure, seen or yet
-    possible, then counts as large as the scores' range allows (1 where all scores lie between 0 and 1, else
-    the range observed), so that a hundred unchanged examples leave a drop of 3% of the range possible.
+    Scores of 0 and 1 get Tango's score interval (1998), joined by exact bounds where nothing was won or the
+    examples are fewer than 20, and the exact McNemar test. Other scores get a BCa bootstrap interval (Efron 1987)
+    with quantiles expanded for small samples (Hesterberg 2015), joined by what rare differences not met yet could
+    do, and a sign-flip permutation test. Where fewer than 20 of them depart from the commonest difference, the
+    bootstrap cannot speak: each departure, seen or yet possible, then counts as large as the scores' range allows
+    (1 where all scores lie between 0 and 1, else the range observed, once 100 examples show one), so that a hundred
+    unchanged examples leave a drop of 3% of the range possible.
 
     Groups name examples that are not independent, such as sentences made from one template. They widen the
     intervals by the design effect, drawn towards its largest value where few groups show a change, with t
-    quantiles; real scores are resampled by whole groups; the tests flip the signs of whole groups. Groups of
-    one member each change nothing.
+    quantiles; and an interval holds also what the groups allow when each counts as one answer, since losing whole
+    groups now and then is not seen in single flips. Real scores are resampled by whole groups; the tests flip the
+    signs of whole groups. Groups of one member each change nothing.
 
     Holm's adjustment (1979) counts the languages large enough for the test to find any drop at all. The
     others keep their p-value, with no adjusted one, and cannot come out harmed.
@@ -74,7 +78,8 @@ def judge(
         languages: Language tag of each example, shape ``(n,)``.
         margin: Largest harmless drop, in the unit of the scores: 0.01 is one point of accuracy.
         alpha: Error level: the chance that a drop as large as the margin passes as safe in one language, and
-            the chance that any language is called harmed when none has lost anything.
+            the chance that any language is called harmed when in all of them changes are as likely as their
+            opposites.
         groups: Id of each example's group, scoped within its language, shape ``(n,)``; None for independent
             examples.
         seed: Seed of the resampling of real scores, 0 or more. Each language draws its own stream, and the order
@@ -164,27 +169,39 @@ def _decide(evidence: Evidence, p_adjusted: float | None, rule: _Rule) -> Verdic
 
 
 def _detectable(evidence: Evidence, rule: _Rule) -> float | None:
-    return detectable_drop(evidence.plan, rule.alpha) if evidence.plan and evidence.testable(rule.alpha) else None
+    """Found at the strictest level that Holm's adjustment can ask for."""
+    if not evidence.views or not evidence.testable(rule.alpha):
+        return None
+    plan, level = evidence.views[0].plan, rule.alpha / rule.tests
+    return detectable_flips(plan.n, plan.variance, level) if rule.scale.binary else detectable_drop(plan, level)
 
 
 def _samples_needed(evidence: Evidence, rule: _Rule) -> int | None:
-    """Examples, not groups; harm must hold against the strictest level that Holm's adjustment can ask for."""
-    if evidence.plan is None:
+    """Examples, not groups, for every view that is still open; harm must hold at the strictest level of Holm's."""
+    still_open = [view for view in evidence.views if view.interval.bound >= rule.margin]
+    if not still_open:
         return None
-    more = further_examples(evidence.plan, rule.margin, rule.alpha, rule.alpha / rule.tests)
-    needed = math.ceil(more * evidence.design_effect)
+    needed = max(
+        math.ceil(further_examples(view.plan, rule.margin, rule.alpha, rule.alpha / rule.tests) * view.worth)
+        for view in still_open
+    )
     return needed if needed <= MOST_ASKED else None
 
 
 def _check_settings(margin: float, alpha: float, seed: int, scale: Scale) -> None:
     highest = 1.0 if scale.fraction else math.inf
-    if not 0 < margin < highest:
-        allowed = "between 0 and 1, such as 0.01 for one point" if scale.fraction else "a finite number above 0"
-        raise DataError(f"The margin is {margin}.", f"It is the largest harmless drop: {allowed}.")
-    if not 0 < alpha <= 0.5:
-        raise DataError(f"The error level alpha is {alpha}.", "It is above 0 and at most 0.5; 0.05 is usual.")
+    if not _is_number(margin) or not SMALLEST_MARGIN <= margin < highest:
+        limits = f"at least {SMALLEST_MARGIN:g}" + (" and below 1" if scale.fraction else " and finite")
+        unit = ", such as 0.01 for one point" if scale.fraction else ""
+        raise DataError(f"The margin is {margin!r}.", f"It is the largest harmless drop: a number {limits}{unit}.")
+    if not _is_number(alpha) or not 0 < alpha <= 0.5:
+        raise DataError(f"The error level alpha is {alpha!r}.", "It is above 0 and at most 0.5; 0.05 is usual.")
     if seed < 0:
         raise DataError(f"The seed is {seed}.", "It is a whole number, 0 or more.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _worst_first(languages: Mapping[str, Verdict]) -> list[str]:

@@ -89,16 +89,18 @@ def why_open(finding: Finding) -> str:
     if evidence.gap is not None or interval is None:
         return f"{evidence.gap}."
     found = finding.detectable
-    if found is None:
+    if found is None and finding.p_adjusted is None:
         unit = "examples" if evidence.groups is None else "groups"
         limits = f"{_count(evidence.units, unit)} cannot show any drop, however large"
+    elif found is None:
+        limits = f"{_sample(evidence)} would miss most drops, however large"
     elif evidence.drop > finding.margin:
         limits = (
             f"The drop of {finding.size(evidence.drop)} may be chance ({finding.chance}), "
             f"yet may be as large as {finding.size(interval.bound)}"
         )
     elif found > finding.margin:
-        limits = f"{_sample(evidence)} cannot show a drop smaller than {finding.size(found)}"
+        limits = f"{_sample(evidence)} would likely miss a drop smaller than {finding.size(found)}"
     else:
         limits = (
             f"A drop of {finding.size(interval.bound, finding.margin)} is possible, "

@@ -45,7 +45,7 @@ def bca_interval(clusters: Clusters, alpha: float, rng: np.random.Generator) -> 
     acceleration = float(np.sum(influence**3) / (6 * np.sum(influence**2) ** 1.5))
 
     def limit(tail: float, sign: int) -> float:
-        z = bias + sign * _expanded(tail, sums.size)
+        z = bias + sign * _expanded(tail, clusters.n_whole)
         stretch = 1 - acceleration * z
         level = float(norm.cdf(bias + z / stretch)) if stretch > 0 else float(z > 0)
         return float(np.quantile(resampled, level))
@@ -58,6 +58,10 @@ def _ratio(sums: NDArray[np.float64], sizes: NDArray[np.float64], axis: int = -1
     return np.asarray(sums.sum(axis=axis) / sizes.sum(axis=axis))
 
 
-def _expanded(tail: float, count: int) -> float:
-    """The quantile to ask the bootstrap for, as a positive normal deviate, so that a t interval comes out."""
-    return float(np.sqrt(count / (count - 1)) * t.isf(tail, count - 1))
+def _expanded(tail: float, count: float) -> float:
+    """The quantile to ask the bootstrap for, as a positive normal deviate, so that a t interval comes out.
+
+    Clusters of unequal size count as so many equal ones; next to one that holds nearly all, little is known.
+    """
+    degrees = max(count - 1, 0.5)
+    return float(np.sqrt((degrees + 1) / degrees) * t.isf(tail, degrees))

@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from leanglot.stats.intervals import PairedCounts
+
 CAUTION_CLUSTERS: Final = 3.0
 
 
@@ -34,6 +36,11 @@ class Clusters:
         """Mean difference over the examples."""
         return float(self.sums.sum()) / self.n
 
+    @property
+    def n_whole(self) -> float:
+        """How many independent observations there are if all examples of a cluster behave alike."""
+        return self.n / largest_design_effect(self)
+
 
 def cluster_sums(differences: NDArray[np.float64], groups: NDArray[np.int64]) -> Clusters:
     """Sums the differences over their groups, in an order that does not depend on the order of the examples.
@@ -53,21 +60,34 @@ def cluster_sums(differences: NDArray[np.float64], groups: NDArray[np.int64]) ->
 def observed_design_effect(clusters: Clusters) -> float | None:
     """Variance of the mean drop over clusters, relative to that of as many independent examples.
 
-    Source: Kish, "Survey Sampling" (1965), with the linearized variance of a ratio. None where it cannot be
-    estimated: a single cluster, or differences that are all equal.
+    Source: Kish, "Survey Sampling" (1965), with the jackknife variance of a ratio: a cluster that holds much of the
+    data draws the mean to itself, and its own deviation from it would hide (Bell and McCaffrey, "Bias reduction in
+    standard errors for linear regression with multi-stage samples", 2002). None where it cannot be estimated: a
+    single cluster, or differences that are all equal.
     """
     n, count = clusters.n, clusters.sums.size
     squares = float(clusters.squares.sum())
     spread = squares - n * clusters.drop**2
     if count < 2 or spread <= 1e-12 * squares:
         return None
-    between = float(np.sum((clusters.sums - clusters.sizes * clusters.drop) ** 2))
-    return (count / (count - 1) * between) / (n / (n - 1) * spread)
+    deviations = (clusters.sums - clusters.sizes * clusters.drop) / (1 - clusters.sizes / n)
+    between = (count - 1) / count * float(np.sum(deviations**2))
+    return between / (n / (n - 1) * spread)
 
 
 def largest_design_effect(clusters: Clusters) -> float:
     """The design effect if all examples of a cluster behaved alike: Kish's weighted mean cluster size."""
     return float(np.sum(clusters.sizes.astype(float) ** 2)) / clusters.n
+
+
+def counted_whole(clusters: Clusters) -> PairedCounts:
+    """The clusters of 0/1 scores as one answer each, lost or won where most of it was, weighted by their size."""
+
+    def worth(chosen: NDArray[np.bool_]) -> float:
+        return float(clusters.sizes[chosen].sum()) / clusters.n * clusters.n_whole
+
+    half = clusters.sizes / 2
+    return PairedCounts(worth(clusters.sums > half), worth(clusters.sums < -half), clusters.n_whole)
 
 
 def design_effect(clusters: Clusters) -> float:

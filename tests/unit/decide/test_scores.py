@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,11 @@ def test_many_kinds_of_arrays_are_taken(values):
     assert scores["de"].baseline.tolist() == [1.0, 0.0]
 
 
+def test_groups_of_several_types_stay_apart():
+    scores = split_by_language([1] * 4, [1] * 4, ["de"] * 4, [1, "1", 2**53, 2**53 + 1])
+    assert scores["de"].groups is None  # four groups of one
+
+
 def test_a_group_is_scoped_within_its_language():
     scores = split_by_language([1] * 4, [1] * 4, ["de", "de", "fr", "fr"], [7, 7, 7, 8])
     assert scores["de"].groups.tolist() == [0, 0]
@@ -54,6 +61,13 @@ def test_a_group_is_scoped_within_its_language():
         ([1, 0], [1, 0], ["de", "sw"], ["a", None], r"group at position 1 \(sw\) is None"),
         ([1, 0], [1, 0], ["de", "sw"], [1.0, np.nan], r"group at position 1 \(sw\) is nan"),
         ([1, 0], [1, 0], ["de", "sw"], ["", "a"], r"group at position 0 \(de\)"),
+        ([1, 0], [1, 0], ["de", math.nan], None, "language at position 1 is nan"),
+        ([1, 0], [1, 0], ["de", 5], None, "language at position 1 is 5"),
+        ([1, 0], [1, 0], ["de", "sw"], ["a", math.nan], r"group at position 1 \(sw\) is nan"),
+        ([1, "0.5"], [1, 0], ["de", "sw"], None, r"baseline score at position 1 \(sw\) is '0.5'"),
+        ([1, 10**400], [1, 0], ["de", "sw"], None, "baseline score at position 1"),
+        ([1, 1e200], [1, 0], ["de", "sw"], None, "baseline score at position 1"),
+        (np.array([1, 2], "datetime64[ns]"), [1, 0], ["de", "sw"], None, "baseline score at position 0"),
         (np.ma.array([1, 0], mask=[0, 1]), [1, 0], ["de", "sw"], None, "masked"),
     ],
 )

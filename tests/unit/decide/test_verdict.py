@@ -31,7 +31,7 @@ def test_sixteen_unchanged_answers_prove_nothing():
     assert verdict.verdict == "inconclusive"
     assert verdict.samples_needed == pytest.approx(2_650, abs=5)
     assert verdict.reason == (
-        "16 examples cannot show a drop smaller than 14.5 points; about 2,650 more would settle it."
+        "16 examples would likely miss a drop smaller than 44.9 points; about 2,650 more would settle it."
     )
 
 
@@ -111,6 +111,13 @@ def test_one_example_can_show_nothing():
 def test_five_examples_all_lost_are_too_few_and_six_are_not():
     assert verdict_of(5, 0, 5).verdict == "inconclusive"
     assert verdict_of(6, 0, 6).verdict == "harmed"
+
+
+def test_three_answers_won_are_no_proof():
+    verdict = verdict_of(0, 3, 3)
+    assert verdict.verdict == "inconclusive"
+    assert verdict.drop_bound > 0.2
+    assert verdict_of(0, 15, 15).verdict == "safe"
 
 
 def test_all_answers_flipped():
@@ -199,7 +206,50 @@ def test_a_margin_too_fine_for_the_scores_gets_no_number():
     assert verdict.reason.endswith("; no number of examples that could be had would settle it.")
 
 
+def test_a_hair_of_noise_does_not_make_few_scores_enough():
+    baseline = np.linspace(0.3, 0.9, 21)
+    noise = 1e-9 * np.random.default_rng(0).normal(size=21)
+    verdict = judge(baseline, baseline + noise, ["de"] * 21)["de"]
+    assert verdict.verdict == "inconclusive"
+    assert verdict.drop_bound > 0.1
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate"), [([5.0], [5.001]), ([5.001], [5.0]), ([-1.2, -1.203], [-1.201, -1.206])]
+)
+def test_few_scores_without_natural_limits_prove_nothing(baseline, candidate):
+    verdict = judge(baseline, candidate, ["de"] * len(baseline))["de"]
+    assert verdict.verdict == "inconclusive"
+    assert verdict.drop_bound is None
+    assert "without natural limits" in verdict.reason
+
+
+def test_many_languages_can_still_be_harmed():
+    scores = [real_scores(50, 0.2, seed=seed) for seed in range(300)]
+    tags = np.repeat([f"x{i:03d}" for i in range(300)], 50)
+    verdicts = judge(*(np.concatenate(column) for column in zip(*scores, strict=True)), tags)
+    assert {verdict.verdict for verdict in verdicts.values()} == {"harmed"}
+
+
 # Groups
+
+
+def test_whole_groups_that_may_be_lost_are_not_outweighed_by_single_flips():
+    tags, groups = ["de"] * 3_000, np.arange(3_000) // 15
+    for lost in (0, 3, 5):
+        candidate = np.ones(3_000, int)
+        candidate[np.arange(lost) * 15] = 0
+        verdict = judge(np.ones(3_000, int), candidate, tags, groups=groups)["de"]
+        assert verdict.verdict == "inconclusive", lost
+        assert verdict.drop_bound > 0.0148
+        assert verdict.samples_needed > 100
+
+
+def test_one_group_that_holds_most_examples_is_one_witness():
+    groups = np.r_[np.zeros(500, int), np.arange(1, 301)]
+    verdict = judge(np.ones(800, int), np.ones(800, int), ["de"] * 800, groups=groups)["de"]
+    assert verdict.verdict == "inconclusive"
+    assert verdict.drop_bound > 0.5
 
 
 def test_groups_of_one_change_nothing_at_all():
@@ -229,7 +279,7 @@ def test_unchanged_answers_count_as_their_groups():
     assert judge([1] * 400, [1] * 400, tags)["de"].verdict == "safe"
     grouped = judge([1] * 400, [1] * 400, tags, groups=np.arange(400) // 10)["de"]
     assert grouped.verdict == "inconclusive"
-    assert grouped.reason.startswith("400 examples in 40 groups cannot show a drop smaller than ")
+    assert grouped.reason.startswith("400 examples in 40 groups would likely miss a drop smaller than ")
     assert "from new groups" in grouped.reason
 
 
@@ -251,11 +301,11 @@ def test_two_groups_can_prove_no_drop():
 
 def test_real_scores_in_groups_widen_too():
     rng = np.random.default_rng(1)
-    baseline = rng.uniform(0.4, 0.6, 600)
-    candidate = baseline - np.repeat(rng.normal(0, 0.05, 60), 10)
-    tags = ["de"] * 600
+    baseline = rng.uniform(0.4, 0.6, 30_000)
+    candidate = baseline - np.repeat(rng.normal(0, 0.05, 3_000), 10)
+    tags = ["de"] * 30_000
     free = judge(baseline, candidate, tags)["de"]
-    bound = judge(baseline, candidate, tags, groups=np.arange(600) // 10)["de"]
+    bound = judge(baseline, candidate, tags, groups=np.arange(30_000) // 10)["de"]
     ratio = (bound.drop_high - bound.drop_low) / (free.drop_high - free.drop_low)
     assert ratio == pytest.approx(math.sqrt(10), rel=0.15)
     assert bound.p_value > free.p_value
@@ -280,7 +330,7 @@ def test_neither_order_nor_company_changes_an_interval():
 
 
 def test_the_seed_decides_the_resampling():
-    scores = (*real_scores(100, 0.01), ["de"] * 100)
+    scores = (*real_scores(2_000, 0.01), ["de"] * 2_000)
     assert judge(*scores, seed=3) == judge(*scores, seed=3)
     assert judge(*scores, seed=3)["de"].drop_bound != judge(*scores, seed=4)["de"].drop_bound
 
@@ -296,6 +346,9 @@ def test_the_seed_decides_the_resampling():
         ({"alpha": 1}, "alpha is 1"),
         ({"alpha": math.nan}, "alpha is nan"),
         ({"seed": -1}, "seed is -1"),
+        ({"margin": 1e-200}, "margin is 1e-200"),
+        ({"margin": "0.01"}, "margin is '0.01'"),
+        ({"alpha": None}, "alpha is None"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -132,3 +132,40 @@ def test_real_scores_keep_the_error_rates_and_the_coverage(kind, n):
     verdicts = list(judge(np.zeros(differences.size), -differences.ravel(), languages, MARGIN).values())
     assert rate(verdicts, "safe") < at_most(0.07, repetitions)
     assert coverage(verdicts, MARGIN) > 0.90
+
+
+def broken_groups(rng, count, size, flip_rate, broken):
+    """Groups that are lost as a whole now and then, among independent flips."""
+    lost = rng.random(count) < broken
+    single = flips(rng, (count, size), flip_rate, 0.0)
+    return np.where(lost[:, None], 1, single).ravel()
+
+
+WHOLE_GROUPS = [(100, 30, 0.02, 0.01), (20, 50, 0.1, 0.05)]
+MORE_WHOLE_GROUPS = [(50, 20, 0.04, 0.02), (200, 15, 0.02, 0.01), (60, 30, 0.1, 0.05), (300, 10, 0.02, 0.01)]
+
+
+@pytest.mark.parametrize(("count", "size", "flip_rate", "broken"), [*WHOLE_GROUPS, *slow(*MORE_WHOLE_GROUPS)])
+def test_groups_that_are_lost_as_a_whole_are_not_hidden_by_single_flips(count, size, flip_rate, broken):
+    rng, repetitions = np.random.default_rng(count), 300
+    differences = np.array([broken_groups(rng, count, size, flip_rate, broken) for _ in range(repetitions)])
+    groups = np.tile(np.repeat(np.arange(count), size), repetitions)
+    assert rate(judged(differences, groups, margin=broken), "safe") < at_most(0.055, repetitions)
+
+
+@pytest.mark.parametrize("n", [21, *[pytest.param(n, marks=pytest.mark.slow) for n in (100, 300, 1_000)]])
+def test_rare_losses_are_not_hidden_by_a_hair_of_noise(n):
+    rng, repetitions = np.random.default_rng(n), 200
+    lost = rng.random((repetitions, n)) < MARGIN / 0.9
+    differences = rng.normal(0, 0.001, (repetitions, n)) + 0.9 * lost
+    baseline = np.full(differences.size, 0.95)
+    languages = np.repeat([f"x{i:05d}" for i in range(repetitions)], n)
+    verdicts = list(judge(baseline, baseline - np.clip(differences.ravel(), -0.05, 0.95), languages, MARGIN).values())
+    assert rate(verdicts, "safe") < at_most(0.06, repetitions)
+
+
+@pytest.mark.parametrize("n", [3, 6, 12])
+@pytest.mark.parametrize("flip_rate", [0.3, 0.7, 1.0])
+def test_few_examples_prove_no_gain_that_is_not_there(n, flip_rate):
+    verdicts = judged(flips(np.random.default_rng(n), (600, n), flip_rate, MARGIN))
+    assert rate(verdicts, "safe") < at_most(0.05, 600)

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from leanglot.stats.clusters import cluster_sums, design_effect, largest_design_effect, observed_design_effect
+from leanglot.stats.clusters import (
+    cluster_sums,
+    counted_whole,
+    design_effect,
+    largest_design_effect,
+    observed_design_effect,
+)
 
 
 def clusters_of(differences, groups):
@@ -30,7 +36,7 @@ def test_clusters_of_one_have_no_design_effect():
     clusters = clusters_of(differences, range(50))
     assert observed_design_effect(clusters) == pytest.approx(1.0)
     assert largest_design_effect(clusters) == 1.0
-    assert design_effect(clusters) == 1.0
+    assert design_effect(clusters) == pytest.approx(1.0)
 
 
 def test_clusters_that_flip_as_one_have_the_largest_design_effect():
@@ -69,3 +75,22 @@ def test_one_big_cluster_counts_for_little_more_than_one():
 
 def test_a_single_cluster_shows_no_design_effect():
     assert observed_design_effect(clusters_of([1, 0, 0], [0, 0, 0])) is None
+
+
+def test_a_cluster_that_draws_the_mean_to_itself_is_no_less_uncertain():
+    rng = np.random.default_rng(4)
+    groups = np.r_[np.zeros(500, np.int64), np.arange(1, 301)]
+    effects = []
+    for _ in range(50):
+        whole = rng.choice([0.0, 1.0], 301, p=[0.7, 0.3])
+        effects.append(observed_design_effect(clusters_of(whole[groups], groups)))
+    assert np.mean(effects) > 100  # its own deviation alone, not corrected, gives about 60
+
+
+def test_whole_clusters_count_where_most_of_them_was_lost_or_won():
+    differences = [1, 1, 0, 1, 0, 0, -1, -1, -1, 1, 0, 0]
+    counts = counted_whole(clusters_of(differences, np.repeat(np.arange(4), 3)))
+    assert (counts.lost, counts.won, counts.n) == (1, 1, 4)
+    uneven = counted_whole(clusters_of([1] * 6 + [0] * 3 + [-1], [0] * 6 + [1] * 3 + [2]))
+    assert uneven.n == pytest.approx(100 / 46)
+    assert (uneven.lost / uneven.n, uneven.won / uneven.n) == pytest.approx((0.6, 0.1))

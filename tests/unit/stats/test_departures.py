@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from leanglot.stats.clusters import cluster_sums
-from leanglot.stats.departures import Departures
+from leanglot.stats.departures import Departures, unseen_interval
 
 
 def departures_of(differences, groups=None):
@@ -35,6 +35,30 @@ def test_clusters_count_as_one_each():
     few = departures_of([0.0] * 100, np.repeat(np.arange(10), 10))
     assert few.n_effective == 10
     assert few.interval(1.0, 0.05).bound == pytest.approx(1 - 0.05**0.1)
+
+
+def test_rounding_is_relative_to_the_span():
+    large = np.array([1e6 + 0.1, 1e6 + 0.2, 1e6 + 0.3]) - np.array([0.1, 0.2, 0.3])
+    assert Departures.of(cluster_sums(large - 1e6, np.arange(3)), span=1e6).number == 0
+
+
+def test_a_large_cluster_that_departs_weighs_as_much_as_it_holds():
+    groups = np.r_[np.repeat(np.arange(5), 20), np.arange(5, 2_005)]
+    few = departures_of(np.r_[np.full(100, 0.9), np.zeros(2_000)], groups)
+    assert few.above == 5
+    interval = few.interval(1.0, 0.05)
+    assert few.share_above == pytest.approx(100 / 2_100)
+    assert interval.low <= few.drop <= interval.bound
+    assert interval.bound > 0.05
+
+
+def test_what_was_not_met_yet_may_be_as_large_as_the_span():
+    hair = 1e-9 * np.random.default_rng(0).normal(size=21)
+    interval = unseen_interval(cluster_sums(hair, np.arange(21)), 1.0, 0.05)
+    assert interval.bound == pytest.approx(1 - 0.05 ** (1 / 21), rel=1e-3)
+    assert interval.low == pytest.approx(-(1 - 0.025 ** (1 / 21)), rel=1e-3)
+    certain = unseen_interval(cluster_sums(np.r_[np.zeros(299), 1.0], np.arange(300)), 1.0, 0.05)
+    assert certain.bound == pytest.approx(1 / 300)
 
 
 def test_the_bound_holds_for_rare_large_drops():

@@ -1,10 +1,11 @@
 import itertools
+import time
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from leanglot.stats.paired import EXACT_UP_TO, RESAMPLES, mcnemar, sign_flip, sign_flip_counts
+from leanglot.stats.paired import EXACT_UP_TO, RESAMPLES, cluster_p_value, mcnemar, sign_flip, sign_flip_counts
 
 
 def enumerated(sums):
@@ -53,9 +54,29 @@ def test_monte_carlo_agrees_with_the_t_test_and_never_reaches_zero():
     differences = np.random.default_rng(1).normal(0.02, 0.1, 200)
     sampled = sign_flip(differences, np.random.default_rng(2))
     assert sampled == pytest.approx(float(ttest_1samp(differences, 0).pvalue), abs=0.01)
-    assert sign_flip(np.ones(EXACT_UP_TO + 40), np.random.default_rng(0)) == 1 / (RESAMPLES + 1)
+    assert 0 < sign_flip(np.ones(EXACT_UP_TO + 40), np.random.default_rng(0)) <= 1 / (RESAMPLES + 1)
 
 
 def test_sampling_agrees_with_enumeration_where_it_takes_over():
     differences = np.random.default_rng(3).normal(0.3, 0.5, EXACT_UP_TO + 1)
     assert sign_flip(differences, np.random.default_rng(0)) == pytest.approx(enumerated(differences), abs=0.015)
+
+
+@pytest.mark.parametrize("size", [20, 40, 200])
+def test_a_value_too_small_to_sample_is_bounded_from_above(size):
+    differences = np.ones(size)
+    exact = 2 * 0.5**size
+    assert exact <= sign_flip(differences, np.random.default_rng(0)) <= 2e-4
+    if size >= 100:
+        assert sign_flip(differences, np.random.default_rng(0)) < 1e-40
+
+
+def test_clusters_too_many_and_too_large_to_enumerate_are_sampled():
+    rng = np.random.default_rng(5)
+    sums = rng.integers(-1000, 1030, 3_000)
+    started = time.monotonic()
+    sampled = cluster_p_value(sums, np.random.default_rng(0))
+    assert time.monotonic() - started < 20  # enumerated, it would be minutes
+    assert sampled == pytest.approx(float(ttest_1samp(sums, 0).pvalue), abs=0.02)
+    few = np.array([3, -1, 2, 0, 4])
+    assert cluster_p_value(few, rng) == sign_flip_counts(few)

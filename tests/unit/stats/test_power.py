@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from leanglot.stats.power import Plan, detectable_drop, further_examples, planned_flip_rate
+from leanglot.stats.power import Plan, detectable_drop, detectable_flips, further_examples, planned_flip_rate
 
 
 @pytest.mark.parametrize(("n", "points"), [(500, 2.8), (1_012, 2.0), (2_974, 1.15), (5_010, 0.9)])
@@ -19,6 +19,29 @@ def test_detectable_drop_is_found_in_about_80_percent_of_samples():
     draws = rng.multinomial(n, [(flips + drop) / 2, (flips - drop) / 2, 1 - flips], size=2_000)
     found = np.mean([binomtest(int(a), int(a + b)).pvalue < 0.05 for a, b, _ in draws])
     assert 0.74 < found < 0.86
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(6, 0.05), (16, 0.05), (30, 0.05), (200, 0.05), (200, 0.002), (2_000, 0.05)])
+def test_the_exact_test_finds_the_detectable_drop_in_80_percent_of_samples(n, alpha):
+    flips = planned_flip_rate(0, n)
+    drop = detectable_flips(n, flips, alpha)
+    chances = [max(flips, drop) + drop, max(flips, drop) - drop]
+    draws = np.random.default_rng(0).multinomial(n, [chances[0] / 2, chances[1] / 2, 1 - sum(chances) / 2], size=2_000)
+    found = np.mean([binomtest(int(a), int(a + b)).pvalue < alpha for a, b, _ in draws if a + b]) * np.mean(
+        draws[:, :2].sum(axis=1) > 0
+    )
+    assert found == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_sample_in_which_everything_lost_is_no_finding_detects_nothing():
+    assert detectable_flips(5, 0.05, 0.05) is None
+    assert detectable_flips(9, 0.05, 0.002) is None
+    assert detectable_flips(10, 0.05, 0.002) == pytest.approx(0.8 ** (1 / 10), abs=1e-4)
+
+
+def test_large_samples_agree_with_the_normal_plan():
+    plan = Plan(20_000, 0.0, 0.05)
+    assert detectable_flips(20_000, 0.05, 0.05) == pytest.approx(detectable_drop(plan, 0.05), rel=0.03)
 
 
 def test_flip_rate_is_drawn_towards_five_percent():
