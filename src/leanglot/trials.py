@@ -143,7 +143,7 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
 
     exam_key = key_of(made_key, bench.exam.summary.digest, bench.batch_tokens)
     enter("evaluating", len(bench.exam.examples))
-    evaluated, predictions = _evaluate(bench, place, exam_key, opened, advance)
+    evaluated, predictions = _evaluate(bench, place, store, exam_key, opened, advance)
 
     enter("weighing")
     weight = store.keep("weight", made_key, Weight, lambda: weigh(artifact, opened()))
@@ -155,7 +155,7 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
 
     enter("timing", len(bench.exam.latency_positions))
     speed = store.keep("speed", key_of(exam_key, machine), Speed, lambda: _time(bench, opened(), baseline, advance))
-    enter("done")
+    enter("done" if store.saved else "kept")
     return Trial(config, made, evaluated, predictions, weight, cold, speed)
 
 
@@ -187,11 +187,11 @@ def _is_whole(artifact: Path) -> bool:
 def _evaluate(
     bench: Bench,
     place: CandidateFolder,
+    store: Checkpoints,
     key: str,
     opened: Callable[[], Classifier],
     advance: Callable[[int], None],
 ) -> tuple[Evaluated, Predictions]:
-    store = Checkpoints(place.path)
     evaluated = store.load("evaluated", key, Evaluated)
     if evaluated is not None and place.predictions.is_file():
         return evaluated, read_predictions(place.predictions)

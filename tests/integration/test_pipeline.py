@@ -97,8 +97,10 @@ def test_the_same_command_again_measures_nothing_anew(unbroken, tiny_model, tiny
     monkeypatch.setattr("leanglot.trials.make_artifact", _must_not_be_called)
     monkeypatch.setattr("leanglot.trials.measure_speed", _must_not_be_called)
     monkeypatch.setattr("leanglot.trials.measure_cold_start", _must_not_be_called)
-    again = optimize(config_for(tiny_model, tiny_data, out), effort=LITTLE)
+    watch = Watch()
+    again = optimize(config_for(tiny_model, tiny_data, out), watch, LITTLE)
     assert again.candidates == report.candidates
+    assert watch.last == dict.fromkeys(["pytorch-fp32", "onnx-fp32", "pruned-50-int8"], "kept")
 
 
 def _must_not_be_called(*_args: object, **_kwargs: object) -> None:
@@ -110,6 +112,16 @@ def no_cold_start(monkeypatch):
     """Three more fresh processes per run would only make the other stages' tests slow."""
     cold = ColdStart(seconds=1.0, peak_rss_bytes=10**8, repetitions=1)
     monkeypatch.setattr("leanglot.trials.measure_cold_start", lambda *_args, **_kwargs: cold)
+
+
+class Watch(Silent):
+    """Remembers the last stage of each candidate."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, str] = {}
+
+    def enter(self, candidate: str, stage: str, total: int = 1) -> None:
+        self.last[candidate] = stage
 
 
 class StopAt(Silent):

@@ -45,7 +45,7 @@ class LiveProgress:
     def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:
         """See `Observer`."""
         task = self._tasks[candidate]
-        finished = stage in {"done", "failed"}
+        finished = stage in {"done", "kept", "failed"}
         self._progress.start_task(task)
         self._progress.update(task, stage=stage, total=total, completed=total if finished else 0)
         if finished:

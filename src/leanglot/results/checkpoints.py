@@ -29,10 +29,14 @@ class Checkpoints:
 
     Args:
         folder: The candidate's folder.
+
+    Attributes:
+        saved: How many stages were stored, not merely found.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.saved = 0
 
     def load(self, stage: str, key: str, kind: type[Record]) -> Record | None:
         """The stored record; None when there is none, it is damaged, or it was made from other inputs."""
@@ -46,6 +50,7 @@ class Checkpoints:
         """Store a finished stage."""
         text = json.dumps({"key": key, "record": record.model_dump(mode="json")}, indent=1)
         write_text_atomically(self._path(stage), text + "\n")
+        self.saved += 1
 
     def keep(self, stage: str, key: str, kind: type[Record], make: Callable[[], Record]) -> Record:
         """The stored record of a stage, made and stored first where there is none for this key."""
