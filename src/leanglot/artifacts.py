@@ -56,7 +56,7 @@ def make_artifact(
             "name": candidate.name,
             "runtime": candidate.runtime,
             "model_file": "model.safetensors" if candidate.runtime == "pytorch" else GRAPH_NAME,
-            "recipe": (*on_model, *on_graph),
+            "recipe": (*model.recipe, *on_model, *on_graph),
             "versions": _versions(),
         }
     )

@@ -1,5 +1,7 @@
 """The command line: one function per subcommand; each parses, calls one function of the core and shows its result."""
 
+import io
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +10,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from leanglot.cli_options import (
+    Against,
+    AllowPickle,
+    Alpha,
+    AsJson,
+    Data,
+    Force,
+    GroupColumn,
+    LabelColumn,
+    LanguageColumn,
+    Limit,
+    Margin,
+    Model,
+    NewFolder,
+    OptionalData,
+    Quick,
+    Run,
+    Seed,
+    SplitColumn,
+    TextColumn,
+    Threads,
+)
 from leanglot.errors import ConfigError, LeanglotError
 
 if TYPE_CHECKING:
@@ -23,33 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-Model = Annotated[str, typer.Argument(help="A model folder, an artifact, or a name on the hub.", metavar="MODEL")]
-Run = Annotated[Path, typer.Argument(help="A finished run's folder.", metavar="RUN")]
-Data = Annotated[
-    Path,
-    typer.Option("--data", "-d", help="Labelled texts: .jsonl, .json, .csv, .tsv or .parquet.", metavar="FILE"),
-]
-OptionalData = Annotated[
-    Path | None,
-    typer.Option("--data", "-d", help="Labelled texts: .jsonl, .json, .csv, .tsv or .parquet.", metavar="FILE"),
-]
-TextColumn = Annotated[str, typer.Option(help="Column with the text.")]
-LabelColumn = Annotated[str, typer.Option(help="Column with the label.")]
-LanguageColumn = Annotated[str, typer.Option(help="Column with the language tag.")]
-GroupColumn = Annotated[str | None, typer.Option(help="Column with the cluster an example belongs to.")]
-SplitColumn = Annotated[str | None, typer.Option(help="Column with the split; only test and validation rows count.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads per runtime; the physical cores by default.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Most examples per language.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
-Margin = Annotated[float, typer.Option(help="Largest drop per language that counts as harmless; 0.01 is one point.")]
-Alpha = Annotated[float, typer.Option(help="Error level of the tests.")]
-AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled weights, which can run code.")]
-Against = Annotated[str | None, typer.Option(help="A model or artifact to compare with.", metavar="MODEL")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the full record as JSON.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer timed calls; in the demo also fewer examples.")]
-NewFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the artifact.", metavar="FOLDER")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - the callback of a flag gets its value
@@ -80,7 +77,7 @@ def demo(
     console = _console()
     with console.status("Preparing the demo model and its sentences (first time: 95 MB to download)"):
         config = prepare_demo(out, quick=quick)
-    console.print(f"Model {config.model}\nData  {config.data.path}", highlight=False, soft_wrap=True)
+    typer.echo(f"Model {config.model}\nData  {config.data.path}")
     _optimize(config, quick=quick)
 
 
@@ -156,9 +153,10 @@ def evaluate(
     setting = _setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
     with _live(Console(stderr=True)) as progress:
         found = evaluate_step(model, setting, against, margin, alpha, progress)
-    _console().print_json(found.model_dump_json()) if as_json else _console().print(
-        evaluation_table(found.quality, found.verdicts, found.remarks)
-    )
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _console().print(evaluation_table(found.quality, found.verdicts, found.remarks))
 
 
 @app.command()
@@ -184,9 +182,10 @@ def benchmark(
     setting = _setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
     with _live(Console(stderr=True)) as progress:
         found = benchmark_step(model, setting, against, _effort(quick=quick), progress)
-    _console().print_json(found.model_dump_json()) if as_json else _console().print(
-        benchmark_table(found.speed, found.cold_start, found.weight)
-    )
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _console().print(benchmark_table(found.speed, found.cold_start, found.weight))
 
 
 @app.command()
@@ -235,8 +234,9 @@ def report(run: Run) -> None:
     from leanglot.report.files import write_report
     from leanglot.results.folder import read_report
 
-    write_report(read_report(run), run)
-    _console().print(f"Wrote {run / 'report.html'}")
+    folder = run.parent if run.is_file() else run
+    write_report(read_report(run), folder)
+    typer.echo(f"Wrote {folder / 'report.html'}")
 
 
 @app.command()
@@ -258,7 +258,7 @@ def recommend(
     found = recommend_from(stored.candidates, tolerances=_tolerances(tolerance or []), strict=strict)
     updated = stored.model_copy(update={"recommendations": found})
     if as_json:
-        _console().print_json(data={goal: answer.model_dump() for goal, answer in found.items()})
+        typer.echo(json.dumps({goal: answer.model_dump() for goal, answer in found.items()}, indent=2))
     else:
         _console().print(render_recommendations(updated))
 
@@ -274,6 +274,9 @@ def doctor() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error of ours is one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe that cannot write a sign gets "?", not a traceback
     try:
         app(args=None if arguments is None else list(arguments))
     except LeanglotError as error:
@@ -283,9 +286,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.hint:
             console.print(error.hint, markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. Run the same command again: what was finished is kept.")
-        sys.exit(130)
 
 
 def _console() -> Console:
@@ -299,10 +299,14 @@ def _optimize(config: "RunConfig", *, quick: bool) -> None:
     from leanglot.report.terminal import render_tables
 
     console = _console()
-    with _live(console) as progress:
-        found = optimize_run(config, progress, _effort(quick=quick))
+    try:
+        with _live(console) as progress:
+            found = optimize_run(config, progress, _effort(quick=quick))
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Run the same command again: what was finished is kept.", err=True)
+        raise typer.Exit(130) from None
     console.print(render_tables(found))
-    console.print(f"Report: {config.output / 'report.html'}", highlight=False, soft_wrap=True)
+    typer.echo(f"Report: {config.output / 'report.html'}")
 
 
 def _refuse_beside_a_config(context: typer.Context, source: str) -> None:
@@ -364,9 +368,9 @@ def _setting(
 
 
 def _data_config(data: Path, columns: dict[str, str | None]) -> "DataConfig":
-    from leanglot.config import DataConfig
+    from leanglot.config import make_data
 
-    return DataConfig.model_validate({"path": data, "columns": columns})
+    return make_data({"path": data, "columns": columns})
 
 
 def _transform(
@@ -378,7 +382,7 @@ def _transform(
 
     candidate = make_candidate({"name": name, "runtime": runtime, "recipe": recipe})
     manifest = transform(model, candidate, out, allow_pickle=allow_pickle, force=force)
-    _console().print(artifact_summary(manifest, out))
+    typer.echo(artifact_summary(manifest, out))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from leanglot.models.demo import ADAPTER, MAX_LENGTH, build_encoder, load_tokeni
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier
 from leanglot.results.atomic import atomic_folder, write_text_atomically
 from leanglot.results.checkpoints import key_of
+from leanglot.results.folder import RunFolder
 from leanglot.results.manifest import file_digest
 
 NAME: Final = "multilingual-e5-small-intents"
@@ -24,10 +25,14 @@ def prepare_demo(out: Path, *, quick: bool = False) -> RunConfig:
         out: The run folder; the data go to ``data/`` in it.
         quick: Judge fewer examples per language.
 
+    Raises:
+        RunError: The run folder cannot be written, or holds something else.
+
     Returns:
         The config of the demo run: the same that ``leanglot optimize`` would get for them.
     """
     data = demo_data()
+    RunFolder(out).create()
     return RunConfig(
         model=str(demo_model()),
         data=DataConfig(path=write_demo_data(data, out / "data"), columns=Columns(group="group")),

@@ -103,7 +103,10 @@ def prepare_exam(
     """
     examples, notes = read_examples(data.path, data.columns)
     if limit is not None:
-        examples = sample_per_language(examples, limit, seed)
+        before, examples = len(examples), sample_per_language(examples, limit, seed)
+        if len(examples) < before:
+            drawn = f"Drawn at random, at most {limit:,} per language: {len(examples):,} of {before:,} examples."
+            notes = (*notes, drawn)
     expected, label_notes = resolve_labels(examples, labels)
     rng = np.random.default_rng(seed)
     return Exam(

@@ -1,6 +1,5 @@
 """The run: measure the baseline, make and measure the candidates, judge every language, recommend, report."""
 
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from pathlib import PurePath
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
-from leanglot.errors import StorageError
+from leanglot.errors import LeanglotError, ModelError, StorageError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.judging import baseline_record, failed_record, judged_record
 from leanglot.measure.subject import in_memory
@@ -20,7 +19,8 @@ from leanglot.report.files import write_report
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, RunReport
-from leanglot.trials import Bench, Trial, run_trial
+from leanglot.results.storage import is_full
+from leanglot.trials import Bench, Trial, forget_disturbed, run_trial
 
 
 def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort = FULL) -> RunReport:
@@ -47,23 +47,32 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
     bench = set_up(config, model, exam, folder, effort, observer or Silent())
     bench.observer.plan([BASELINE_NAME, *(candidate.name for candidate in config.candidates)])
 
-    baseline = run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None)
+    with folder.locked():
+        return measure_and_judge(config, bench)
+
+
+def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
+    """The baseline first, then each candidate against it; then the verdicts, the recommendations and the report."""
+    baseline = try_baseline(bench)
     candidates = [try_candidate(bench, candidate) for candidate in config.candidates]
 
     judged = judge_all(config, baseline, candidates)
     report = RunReport(
         created_at=datetime.now(UTC),
         environment=bench.environment,
-        data=exam.summary,
-        model=model.name,
+        data=bench.exam.summary,
+        model=bench.model.name,
         margin=config.margin,
         alpha=config.alpha,
         baseline=BASELINE_NAME,
         candidates=judged,
         recommendations=recommend(judged, strict=config.strict),
     )
-    folder.write_report(report)
-    write_report(report, folder.path)
+    bench.folder.write_report(report)
+    write_report(report, bench.folder.path)
+    for trial in (baseline, *candidates):
+        if isinstance(trial, Trial):
+            forget_disturbed(bench, trial)
     return report
 
 
@@ -102,6 +111,23 @@ def set_up(
     )
 
 
+def try_baseline(bench: Bench) -> Trial:
+    """Run the baseline's trial.
+
+    Raises:
+        LeanglotError: It cannot be measured, and without it nothing can be judged.
+    """
+    try:
+        return run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None)
+    except LeanglotError:
+        raise
+    except Exception as error:  # engines raise anything
+        raise ModelError(
+            f"The baseline, {bench.model.name}, cannot be measured: {type(error).__name__}: {str(error)[:400]}",
+            "Check that the model answers the data's texts in transformers.",
+        ) from error
+
+
 def try_candidate(bench: Bench, config: CandidateConfig) -> Trial | Failed:
     """Run a candidate's trial; whatever goes wrong with it alone does not stop the run.
 
@@ -113,7 +139,7 @@ def try_candidate(bench: Bench, config: CandidateConfig) -> Trial | Failed:
     except StorageError:
         raise
     except Exception as error:  # engines raise anything; the reason goes into the report
-        if _is_full(error):
+        if is_full(error):
             raise StorageError(
                 f"No space is left on the disk that holds {bench.folder.path}.",
                 "Free some and run the same command again: finished candidates are kept.",
@@ -132,8 +158,3 @@ def judge_all(config: RunConfig, baseline: Trial, candidates: Sequence[Trial | F
             records.append(judged_record(trial, baseline, config))
     flags = pareto_flags(records)
     return tuple(record.model_copy(update={"pareto": flags[record.name]}) for record in records)
-
-
-def _is_full(error: BaseException) -> bool:
-    """Whether an error, whatever library raised it, says that the disk is full."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)

@@ -19,7 +19,7 @@ from leanglot.measure.weight import weigh
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import load_text_classifier
 from leanglot.progress import Observer, Silent
-from leanglot.results.atomic import atomic_folder
+from leanglot.results.atomic import atomic_folder, remove_leftovers
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.manifest import Manifest, is_artifact, read_manifest
 from leanglot.results.measures import ColdStart, Quality, Speed, Weight
@@ -187,18 +187,31 @@ def transform(
     """Carry out one recipe on one model, or on an artifact with an ONNX graph, and write the artifact.
 
     Raises:
-        RunError: The folder exists and `force` is off.
+        RunError: The folder exists and `force` is off, or it is not one that may be replaced.
         LeanglotError: The model cannot be used or the recipe does not fit it.
     """
-    if out.exists() and not force:
-        raise RunError(f"{out} already exists.", "Choose another --out, or pass --force to replace it.")
+    out = out.absolute()
     source, isa = resolve_model(model, allow_pickle=allow_pickle), read_environment(available_cores()).isa
+    _check_place(out, source, force=force)
+    remove_leftovers(out.parent)
     if is_artifact(source) and read_manifest(source).runtime == "onnxruntime":
         with atomic_folder(out) as folder:
             return quantize_artifact(source, candidate, folder, isa)
     loaded = load_text_classifier(source, allow_pickle=allow_pickle)
     with atomic_folder(out) as folder:
         return make_artifact(loaded, candidate, folder, isa)
+
+
+def _check_place(out: Path, source: Path, *, force: bool) -> None:
+    """Nothing but an artifact of ours is ever replaced, and never the model itself."""
+    if not out.exists() and not out.is_symlink():
+        return
+    if not force:
+        raise RunError(f"{out} already exists.", "Choose another --out, or pass --force to replace it.")
+    if out.is_symlink() or not is_artifact(out):
+        raise RunError(f"{out} is no artifact of leanglot, so --force does not replace it.", "Choose another --out.")
+    if source.resolve().is_relative_to(out.resolve()):
+        raise RunError(f"{out} holds the model itself, which is not replaced.", "Choose another --out.")
 
 
 def _open(subject: str, setting: Setting) -> Classifier:

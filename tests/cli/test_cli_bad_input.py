@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from leanglot.cli import main
 
@@ -30,13 +30,13 @@ def main_ok(arguments: list[object]) -> None:
 def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     """Run a command, expect it to be refused, and give its message in one line."""
 
-    def run(*arguments: object) -> str:
+    def run(*arguments: object, quiet: bool = True) -> str:
         with pytest.raises(SystemExit) as stopped:
             main([str(argument) for argument in arguments])
         printed = capsys.readouterr()
         assert stopped.value.code == 2
         assert "Traceback" not in printed.err
-        assert printed.out == ""
+        assert printed.out == "" or not quiet
         assert not (tmp_path / "run").exists()
         return " ".join(printed.err.split())
 
@@ -217,6 +217,82 @@ def test_an_artifact_folder_that_exists_is_not_overwritten(refused, model, tmp_p
     (taken / "mine.txt").write_text("precious")
     assert "--force" in refused("export", model, "--out", taken)
     assert (taken / "mine.txt").read_text() == "precious"
+
+
+def test_force_replaces_artifacts_alone(refused, model, tmp_path):
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("precious")
+    assert "is no artifact of leanglot" in refused("export", model, "--out", taken, "--force")
+    assert (taken / "mine.txt").read_text() == "precious"
+    assert "is no artifact of leanglot" in refused("quantize", model, "--out", model, "--force")
+    main_ok(["prune", model, "--out", tmp_path / "pruned", "--sparsity", 0.3])
+    again = refused(
+        "prune", tmp_path / "pruned", "--out", tmp_path / "pruned", "--sparsity", 0.3, "--force", quiet=False
+    )
+    assert "holds the model itself" in again
+    (tmp_path / "link").symlink_to(tmp_path / "pruned")
+    assert "is no artifact of leanglot" in refused("export", model, "--out", tmp_path / "link", "--force")
+
+
+def test_a_run_overwrites_nobodys_files(refused, model, tiny_data, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "report.md").write_text("precious")
+    message = refused("optimize", model, "--data", tiny_data, "--out", mine, "--quick")
+    assert "is no run folder and not empty" in message
+    assert (mine / "report.md").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"problem_type": "regression"}, "is made for regression"),
+        ({"problem_type": "multi_label_classification"}, "is made for multi_label_classification"),
+        ({"id2label": {"1": "lights", "2": "music", "3": "weather"}}, "id2label must name each class"),
+        ({"id2label": {"0": "lights", "1": "lights", "2": "weather"}}, "id2label must name each class"),
+    ],
+)
+def test_heads_that_are_no_classifiers(changes, expected, refused, model, tiny_data, tmp_path):
+    config = json.loads((model / "config.json").read_text()) | changes
+    (model / "config.json").write_text(json.dumps(config))
+    assert expected in refused(*optimize(model, tiny_data, tmp_path))
+
+
+def test_weights_that_are_no_numbers(refused, model, tiny_data, tmp_path):
+    weights = load_file(model / "model.safetensors")
+    weights["classifier.out_proj.weight"][0, 0] = float("nan")
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    assert "classifier.out_proj.weight in" in refused(*optimize(model, tiny_data, tmp_path))
+
+
+def test_a_tokenizer_of_another_model(refused, model, tiny_data, tmp_path):
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["one-more"] = 10_000
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert "gives ids up to 10,000; the model knows" in refused(*optimize(model, tiny_data, tmp_path))
+
+
+def test_a_length_that_the_model_does_not_read(refused, model, tiny_data, tmp_path):
+    message = refused(*optimize(model, tiny_data, tmp_path), "--max-length", 5000)
+    assert "The maximum length is 5000 tokens" in message
+    assert "reads 32 at most" in message
+
+
+@pytest.mark.parametrize(
+    "options", [["--seed", -1], ["--text-column", ""], ["--threads", 100_000], ["--margin", 0], ["--alpha", 2]]
+)
+def test_options_out_of_range(options, refused, model, tiny_data):
+    assert refused("evaluate", model, "--data", tiny_data, *options)
+
+
+def test_a_column_of_the_name_split_can_be_ignored(model, tmp_path, capsys):
+    path = write(tmp_path, rows({"split": "fold1"}, {"split": "fold2", "group": None}))
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(model), "--data", str(path)])
+    assert "--split-column none" in capsys.readouterr().err
+    main_ok(["evaluate", model, "--data", path, "--split-column", "none", "--group-column", "none", "--threads", 1])
+    assert "German (de)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("sparsity", ["1.0", "-0.1", "nan"])

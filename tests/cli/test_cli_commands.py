@@ -1,6 +1,7 @@
 """Each command does its one step, on a model, an artifact or a finished run."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,6 +109,43 @@ def test_doctor_names_the_machine_and_the_versions(capsys):
     printed = run(capsys, "doctor")
     for word in ("processor", "torch", "onnxruntime", "INT8:", "BF16:"):
         assert word in printed
+
+
+def test_paths_are_shown_as_they_are(finished, tiny_model, tiny_data, tmp_path, capsys):
+    odd = tmp_path / "a[red]b[-x]"
+    shutil.copytree(finished, odd)
+    assert f"Wrote {odd / 'report.html'}" in run(capsys, "report", odd / "report.json")
+    model = tmp_path / "m[bold]"
+    shutil.copytree(tiny_model, model)
+    succeed(["evaluate", model, "--data", tiny_data, "--threads", 1, "--limit", 3])
+    assert f"{model}: done" in capsys.readouterr().err
+
+
+def test_json_is_json_whatever_the_colours(finished, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert json.loads(run(capsys, "recommend", finished, "--json"))
+
+
+def test_what_was_drawn_is_told(tiny_model, tiny_data, capsys):
+    printed = run(capsys, "evaluate", tiny_model, "--data", tiny_data, "--threads", 1, "--limit", 12)
+    assert "Drawn at random, at most 12 per language: 37 of 181 examples." in printed
+
+
+def test_steps_that_follow_each_other_stand_in_the_recipe(tiny_model, tmp_path, capsys):
+    run(capsys, "prune", tiny_model, "--out", tmp_path / "pruned", "--sparsity", 0.5)
+    assert "(magnitude, int8)" in run(capsys, "quantize", tmp_path / "pruned", "--out", tmp_path / "both")
+    assert [step.technique for step in read_manifest(tmp_path / "both").recipe] == ["magnitude", "int8"]
+
+
+def test_a_stopped_run_says_how_to_go_on(tiny_model, tiny_data, tmp_path, capsys, monkeypatch):
+    def stopped(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leanglot.pipeline.optimize", stopped)
+    with pytest.raises(SystemExit) as left:
+        main(["optimize", str(tiny_model), "--data", str(tiny_data), "--out", str(tmp_path / "run")])
+    assert left.value.code == 130
+    assert "Run the same command again" in capsys.readouterr().err
 
 
 def test_the_version_is_told(capsys):

@@ -12,10 +12,11 @@ import pytest
 
 import leanglot
 from leanglot.config import RunConfig, make_config
-from leanglot.errors import StorageError
+from leanglot.errors import ModelError, StorageError
 from leanglot.exam import Effort
 from leanglot.pipeline import optimize
 from leanglot.progress import Silent
+from leanglot.results.checkpoints import Checkpoints
 from leanglot.results.measures import ColdStart
 from leanglot.results.records import Candidate, RunReport
 
@@ -47,7 +48,9 @@ def settled(report: RunReport) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def unbroken(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]:
     out = tmp_path_factory.mktemp("runs") / "unbroken"
-    return out, optimize(config_for(tiny_model, tiny_data, out), effort=LITTLE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leanglot.measure.speed.NeighbourWatch.warnings", lambda _: ())  # as on a quiet machine
+        return out, optimize(config_for(tiny_model, tiny_data, out), effort=LITTLE)
 
 
 def test_a_run_leaves_everything_it_promises(unbroken):
@@ -162,6 +165,76 @@ def test_a_killed_run_ends_like_an_unbroken_one(seconds, unbroken, tiny_model, t
     assert done.returncode == 0, done.stderr
     assert settled(leanglot.read_report(out)) == settled(unbroken[1])
     assert not list(out.rglob("*.*.lg-*"))
+
+
+class Killed(BaseException):
+    """Stands for a process that is gone: nothing of ours catches it."""
+
+
+@pytest.mark.usefixtures("no_cold_start")
+@pytest.mark.parametrize("stage", ["made", "evaluated"])
+def test_a_changed_run_killed_between_a_file_and_its_key_leaves_nothing_stale(
+    stage, tiny_model, tiny_data, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+
+    def config(sparsity):
+        recipe = [{"technique": "magnitude", "sparsity": sparsity}]
+        return config_for(tiny_model, tiny_data, out, candidates=[{"name": "pruned", "recipe": recipe}])
+
+    def killed(store, name, key, record):
+        if name == stage and store.folder.name == "pruned":
+            raise Killed
+        save(store, name, key, record)
+
+    first = settled(optimize(config(0.3), effort=LITTLE))
+    save = Checkpoints.save
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", killed)
+        with pytest.raises(Killed):
+            optimize(config(0.9), effort=LITTLE)
+    again = optimize(config(0.3), effort=LITTLE)
+    assert settled(again) == first
+    texts = [json.loads(line)["text"] for line in tiny_data.read_text().splitlines()]
+    labels = [json.loads(line)["label"] for line in tiny_data.read_text().splitlines()]
+    answers = leanglot.load(out / str(again.candidates[1].artifact), threads=1, verify=True).predict(texts)
+    right = sum(answer.label == label for answer, label in zip(answers, labels, strict=True))
+    assert right / len(texts) == pytest.approx(again.candidates[1].accuracy)
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_a_damaged_artifact_is_made_again(tiny_model, tiny_data, tmp_path):
+    config = config_for(tiny_model, tiny_data, tmp_path / "run", candidates=CANDIDATES[:1])
+    first = optimize(config, effort=LITTLE)
+    weights = tmp_path / "run" / str(first.candidates[1].artifact) / "model.onnx.data"
+    content = weights.read_bytes()
+    weights.write_bytes(b"")
+    assert settled(optimize(config, effort=LITTLE)) == settled(first)
+    assert weights.read_bytes() == content
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_disturbed_timings_are_taken_again(tiny_model, tiny_data, tmp_path, monkeypatch):
+    config = config_for(tiny_model, tiny_data, tmp_path / "run", candidates=CANDIDATES[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr("leanglot.measure.speed.NeighbourWatch.warnings", lambda _: ("A neighbour was busy.",))
+        disturbed = optimize(config, effort=LITTLE)
+    assert "A neighbour was busy." in disturbed.candidates[1].warnings
+    monkeypatch.setattr("leanglot.measure.speed.NeighbourWatch.warnings", lambda _: ())
+    quiet = optimize(config, effort=LITTLE)
+    assert quiet.candidates[1].warnings == ()
+    assert quiet.candidates[1].latency_ms != disturbed.candidates[1].latency_ms
+    assert optimize(config, effort=LITTLE).candidates == quiet.candidates
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_a_baseline_that_cannot_be_measured_is_one_message(tiny_model, tiny_data, tmp_path, monkeypatch):
+    def broken(*_args: object) -> None:
+        raise IndexError("index out of range in self")
+
+    monkeypatch.setattr("leanglot.trials.answer_all", broken)
+    with pytest.raises(ModelError, match="The baseline, tiny-xlmr, cannot be measured: IndexError"):
+        optimize(config_for(tiny_model, tiny_data, tmp_path / "run"), effort=LITTLE)
 
 
 @pytest.mark.usefixtures("no_cold_start")

@@ -20,7 +20,7 @@ FLOORS = [
     {"models", "data", "runtimes", "decide"},
     {"compress", "export", "measure", "charts"},
     {"report"},
-    {"artifacts", "cli", "demo", "exam", "judging", "pipeline", "steps", "trials"},
+    {"artifacts", "cli", "cli_options", "demo", "exam", "judging", "pipeline", "steps", "trials"},
 ]
 
 # The single files at the bottom and at the top may use each other; the folders between them may not.

@@ -1,6 +1,6 @@
 """The settings of a run, and reading them from YAML."""
 
-from leanglot.config.loading import MAX_CONFIG_BYTES, load_config, make_candidate, make_config
+from leanglot.config.loading import MAX_CONFIG_BYTES, load_config, make_candidate, make_config, make_data
 from leanglot.config.settings import (
     BASELINE_NAME,
     DEFAULT_CANDIDATES,
@@ -22,5 +22,6 @@ __all__ = [
     "load_config",
     "make_candidate",
     "make_config",
+    "make_data",
     "name_fault",
 ]

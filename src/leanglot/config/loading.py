@@ -3,16 +3,18 @@
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from leanglot.config.faults import described
-from leanglot.config.settings import CandidateConfig, RunConfig, repeated_names
+from leanglot.config.settings import CandidateConfig, DataConfig, RunConfig, repeated_names
 from leanglot.errors import ConfigError
 
 MAX_CONFIG_BYTES: Final = 1_000_000
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 _FAULTS_LISTED: Final = 50
 
@@ -33,6 +35,21 @@ def make_config(values: Mapping[str, object], source: str = "The settings") -> R
     return _checked(values, source, [])
 
 
+def make_data(values: Mapping[str, object]) -> DataConfig:
+    """Checks where the labelled data are.
+
+    Args:
+        values: Settings as under ``data`` in the YAML file, by key.
+
+    Returns:
+        The checked settings.
+
+    Raises:
+        ConfigError: Naming every fault at once.
+    """
+    return _validated(DataConfig, values, "The data")
+
+
 def make_candidate(values: Mapping[str, object]) -> CandidateConfig:
     """Checks the settings of one candidate.
 
@@ -45,11 +62,7 @@ def make_candidate(values: Mapping[str, object]) -> CandidateConfig:
     Raises:
         ConfigError: Naming every fault at once.
     """
-    try:
-        return CandidateConfig.model_validate(dict(values))
-    except ValidationError as error:
-        faults = [described(detail, CandidateConfig) for detail in error.errors(include_url=False)]
-        raise _config_error("The candidate", faults) from error
+    return _validated(CandidateConfig, values, "The candidate")
 
 
 def load_config(path: Path) -> RunConfig:
@@ -78,6 +91,14 @@ def load_config(path: Path) -> RunConfig:
     return config.model_copy(
         update={"data": data, "output": output, "model": str(model) if is_folder else config.model}
     )
+
+
+def _validated(kind: type[Settings], values: Mapping[str, object], source: str) -> Settings:
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        faults = [described(detail, kind) for detail in error.errors(include_url=False)]
+        raise _config_error(source, faults) from error
 
 
 def _checked(values: Mapping[str, object], source: str, faults: Sequence[str]) -> RunConfig:

@@ -46,9 +46,9 @@ class Columns(BaseModel):
         label: The right answer: a label name or an integer id.
         language: BCP 47 tag of the text.
         group: Cluster the text came from, such as a template or a document. None takes the column ``group``
-            where there is one.
+            where there is one, ``none`` does not.
         split: Part of the data a row belongs to; only ``test`` and ``validation`` are judged. None takes the
-            column ``split`` where there is one.
+            column ``split`` where there is one, ``none`` does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

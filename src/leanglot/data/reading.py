@@ -12,6 +12,9 @@ from leanglot.data.rows import KEPT_CHARACTERS, LONGEST_TEXT_BYTES, Checked, che
 from leanglot.data.tables import MAX_FILE_BYTES, read_table
 from leanglot.errors import DataError
 
+# In place of the name of a group or split column: there is none, whatever the columns are called.
+NO_COLUMN: Final = "none"
+
 # What other data sets call these columns.
 _USUAL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("text", "sentence", "utterance", "utt", "query", "review", "content", "input"),
@@ -50,13 +53,15 @@ def read_examples(
 def _chosen(path: Path, columns: Columns, present: Sequence[str]) -> Columns:
     """The columns to read, once it is clear that all are there; usual group and split columns are added."""
     asked = columns.model_dump(exclude_none=True)
+    unwanted = {role for role in ("group", "split") if asked.get(role) == NO_COLUMN and NO_COLUMN not in present}
+    asked = {role: name for role, name in asked.items() if role not in unwanted}
     if missing := {role: name for role, name in asked.items() if name not in present}:
         lines = [_missing_column(role, name, present) for role, name in missing.items()]
         raise DataError(
             f"{path} lacks {'a column' if len(lines) == 1 else 'columns'}:\n" + "\n".join(lines),
             f"Its columns are {', '.join(present[:20])}{', ...' if len(present) > 20 else ''}.",
         )
-    usual = {role: role for role in ("group", "split") if role in present}
+    usual = {role: role for role in ("group", "split") if role in present and role not in unwanted}
     return Columns(**{**usual, **asked})
 
 

@@ -28,11 +28,12 @@ _WRONG_TEXT: Final = Kind("has no usable text", "A text must be a string of vali
 _NO_LABEL: Final = Kind("has no label", "Every row needs a label: fill it in or drop the row.")
 _WRONG_LABEL: Final = Kind("has an unusable label", "A label must be a name or an integer id.")
 _WRONG_LANGUAGE: Final = Kind("has no language tag", "Allowed are BCP 47 language tags, such as en, pt-BR or zh-Hans.")
-_NO_GROUP: Final = Kind("has no group", "Every row needs a group where the data name any.")
+_NO_GROUP: Final = Kind("has no group", "Every row needs a group where the data name any; or pass --group-column none.")
 _WRONG_GROUP: Final = Kind("has an unusable group", "A group must be a name or an integer id.")
 
 _WRONG_SPLIT: Final = Kind(
-    "is of an unknown split", f"Allowed are {', '.join(sorted(_JUDGED))} (judged) and train (left out)."
+    "is of an unknown split",
+    f"Allowed are {', '.join(sorted(_JUDGED))} (judged) and train (left out); --split-column none takes all rows.",
 )
 
 

@@ -1,6 +1,7 @@
 """Cold start: the seconds and the memory that a fresh process needs from its start to its first answer."""
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def measure_cold_start(
     request = json.dumps({"folder": str(folder), "text": text, "threads": threads, "allow_pickle": allow_pickle})
     seconds, memory = [], []
     for _ in range(repetitions):
-        command = [sys.executable, "-m", "leanglot.measure.cold_start"]
+        command = [sys.executable, "-P", "-m", "leanglot.measure.cold_start"]  # -P: nothing from the user's folder
         try:
             done = subprocess.run(  # noqa: S603 - this interpreter runs this module
                 command, input=request, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
@@ -42,7 +43,7 @@ def measure_cold_start(
         except subprocess.TimeoutExpired as error:
             raise ModelError(f"A fresh process had not loaded {folder} after {_TIMEOUT_S} s.") from error
         if done.returncode != 0:
-            raise ModelError(f"A fresh process could not load {folder}: {done.stderr.strip()[-400:]}")
+            raise ModelError(f"A fresh process could not load {folder}: {_last_words(done)[:400]}")
         answer = json.loads(done.stdout.splitlines()[-1])
         seconds.append(float(answer["seconds"]))
         memory.append(int(answer["peak_rss_bytes"]))
@@ -51,6 +52,13 @@ def measure_cold_start(
         peak_rss_bytes=int(statistics.median(memory)),
         repetitions=repetitions,
     )
+
+
+def _last_words(process: subprocess.CompletedProcess[str]) -> str:
+    """The error at the end of a traceback, without the traceback."""
+    lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
+    errors = [number for number, line in enumerate(lines) if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return " ".join(lines[errors[-1] :]) if errors else lines[-1]
 
 
 def peak_rss_bytes() -> int:

@@ -36,4 +36,5 @@ def describe(model: TextClassifier) -> Manifest:
         max_length=model.max_length,
         pad_id=model.pad_id,
         source=model.source,
+        recipe=model.recipe,
     )

@@ -16,14 +16,16 @@ def resolve_model(model: str, *, allow_pickle: bool = False) -> Path:
     """The local folder of a model.
 
     Args:
-        model: A folder, or a name on the hub such as ``intfloat/multilingual-e5-small``. A folder wins over a name.
+        model: A folder, or a name on the hub such as ``intfloat/multilingual-e5-small``. A folder wins over a name,
+            and so does a missing folder in one that exists.
         allow_pickle: Also fetch pickled weights.
 
     Raises:
         ModelError: There is no such folder, and the hub has no such model or cannot be reached.
     """
     folder = Path(model).expanduser()
-    if folder.exists() or not _HUB_NAME.fullmatch(model):
+    misspelled = folder.parent != Path() and folder.parent.is_dir()
+    if folder.exists() or misspelled or not _HUB_NAME.fullmatch(model):
         return folder
     try:
         return Path(snapshot_download(model, allow_patterns=[*_FILES, "*.bin"] if allow_pickle else _FILES))

@@ -16,7 +16,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from leanglot.errors import ModelError
 from leanglot.quiet import quiet_transformers
-from leanglot.results.manifest import file_digest
+from leanglot.results.manifest import file_digest, is_artifact, read_manifest
+from leanglot.techniques import Recipe
 
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
@@ -35,6 +36,7 @@ class TextClassifier:
         pad_id: Token id of the padding.
         source: SHA-256 over the config, the weights and the tokenizer it was loaded from.
         name: Name of the folder or hub model.
+        recipe: The steps that made it, where the folder is an artifact.
     """
 
     module: PreTrainedModel
@@ -44,6 +46,7 @@ class TextClassifier:
     pad_id: int
     source: str
     name: str
+    recipe: Recipe = ()
 
     def with_own(self, layers: Iterable[nn.Module]) -> "TextClassifier":
         """A model whose weights in these layers can be changed without touching this one's; all others are shared."""
@@ -67,22 +70,22 @@ def load_text_classifier(
     """
     _check_config(folder)
     pickled = _check_weights(folder, allow_pickle=allow_pickle)
-    tokenizer, tokenizer_limit = _load_tokenizer(folder)
+    loaded, tokenizer = _load_tokenizer(folder)
     module = _load_module(folder, pickled=pickled)
-    positions = _positions(module)
-    limits = [limit for limit in (max_length, tokenizer_limit, positions) if limit is not None]
-    longest = min(limits) if limits else 512
+    _check_fit(folder, module, tokenizer)
+    longest = _longest(folder, module, loaded, max_length)
     tokenizer.no_padding()
-    tokenizer.enable_truncation(longest)
+    tokenizer.enable_truncation(longest, direction=getattr(loaded, "truncation_side", "right"))
     pad_id = module.config.pad_token_id
     return TextClassifier(
         module=module,
         tokenizer=tokenizer,
-        labels=_labels(module),
+        labels=_labels(folder, module),
         max_length=longest,
         pad_id=0 if pad_id is None else int(pad_id),
         source=folder_digest(folder),
         name=name or folder.resolve().name,
+        recipe=read_manifest(folder).recipe if is_artifact(folder) else (),
     )
 
 
@@ -198,8 +201,8 @@ def _check_weights(folder: Path, *, allow_pickle: bool) -> bool:
     return False
 
 
-def _load_tokenizer(folder: Path) -> tuple[Tokenizer, int | None]:
-    """The fast tokenizer and its own length limit."""
+def _load_tokenizer(folder: Path) -> tuple[object, Tokenizer]:
+    """The tokenizer as transformers reads it, and the fast one in it."""
     names = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model", "vocab.json")
     if not any((folder / name).is_file() for name in names):
         raise ModelError(
@@ -207,19 +210,21 @@ def _load_tokenizer(folder: Path) -> tuple[Tokenizer, int | None]:
             "Save it beside the model: tokenizer.save_pretrained(folder).",
         )
     try:
-        loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        with quiet_transformers():
+            loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         backend = getattr(loaded, "backend_tokenizer", None)
     except Exception as error:  # transformers raises many types for a tokenizer it cannot read
-        raise ModelError(
-            f"The tokenizer in {folder} cannot be loaded: {error}", "Save it again with save_pretrained()."
-        ) from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        hint = "Save it again with save_pretrained(), which writes tokenizer.json."
+        if not (folder / "tokenizer.json").is_file() and any(folder.glob("*.model")):
+            hint += " A SentencePiece model alone is converted only where its package is: pip install sentencepiece"
+        raise ModelError(f"The tokenizer in {folder} cannot be loaded: {reason[:300]}", hint) from error
     if not isinstance(backend, Tokenizer):
         raise ModelError(
             f"The tokenizer in {folder} is a {type(loaded).__name__}, which has no fast version.",
             "Convert it to a tokenizer.json of the tokenizers library.",
         )
-    limit = int(loaded.model_max_length)
-    return backend, limit if limit < 1_000_000 else None
+    return loaded, backend
 
 
 def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:
@@ -245,14 +250,55 @@ def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:
             f"{f' and {len(missing) - 4} more' if len(missing) > 4 else ''}; they would be random.",
             "Fine-tune the model for classification first, then save it with its head.",
         )
+    for name, weight in module.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(
+                f"The weights {name} in {folder} hold NaN or infinity.",
+                "Save the model again, from a sound checkpoint.",
+            )
     loaded: PreTrainedModel = module.eval()
     return loaded
 
 
-def _labels(module: PreTrainedModel) -> tuple[str, ...]:
+def _labels(folder: Path, module: PreTrainedModel) -> tuple[str, ...]:
     """The head's class names in the order of the logits."""
+    problem = getattr(module.config, "problem_type", None)
+    if problem in {"regression", "multi_label_classification"}:
+        raise ModelError(f"{folder} is made for {problem}.", "Allowed are classifiers that give one label per text.")
     names = {int(index): str(name) for index, name in (module.config.id2label or {}).items()}
-    return tuple(names[index] for index in range(len(names)))
+    labels = tuple(names[index] for index in sorted(names))
+    if sorted(names) != list(range(len(names))) or len(set(labels)) < len(labels) or len(labels) < 2:
+        told = ", ".join(f"{index}: {name}" for index, name in sorted(names.items())[:8]) or "none"
+        raise ModelError(
+            f"The labels in {folder / 'config.json'} cannot be used: {told}.",
+            "id2label must name each class of the head once, from 0 on without gaps, at least two of them.",
+        )
+    return labels
+
+
+def _check_fit(folder: Path, module: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    """Every token of the tokenizer needs a row of the model's table."""
+    table = module.get_input_embeddings()
+    highest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+    if isinstance(table, nn.Embedding) and highest >= table.num_embeddings:
+        raise ModelError(
+            f"The tokenizer in {folder} gives ids up to {highest:,}; the model knows {table.num_embeddings:,} tokens.",
+            "Save the tokenizer that the model was trained with beside it, or resize the model's embeddings.",
+        )
+
+
+def _longest(folder: Path, module: PreTrainedModel, tokenizer: object, asked: int | None) -> int:
+    """The longest input in tokens: what was asked for, within what the model and its tokenizer allow."""
+    own = int(getattr(tokenizer, "model_max_length", 1_000_000))
+    limits = [limit for limit in (own if own < 1_000_000 else None, _positions(module)) if limit is not None]
+    allowed = min(limits, default=None)
+    if asked is None:
+        return 512 if allowed is None else allowed
+    if allowed is not None and asked > allowed:
+        raise ModelError(
+            f"The maximum length is {asked} tokens, and {folder} reads {allowed} at most.", "Lower it, or leave it out."
+        )
+    return asked
 
 
 def _positions(module: PreTrainedModel) -> int | None:

@@ -19,7 +19,7 @@ class LiveProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             TextColumn("{task.fields[stage]:<10}"),
             BarColumn(bar_width=28),
             TimeElapsedColumn(),
@@ -51,7 +51,7 @@ class LiveProgress:
         if finished:
             self._progress.stop_task(task)
             if not self._console.is_terminal:
-                self._console.print(f"{candidate}: {stage}")
+                self._console.print(f"{candidate}: {stage}", markup=False, highlight=False, soft_wrap=True)
 
     def advance(self, candidate: str, steps: int = 1) -> None:
         """See `Observer`."""

@@ -81,15 +81,13 @@ def benchmark_table(speed: Speed, cold: ColdStart, weight: Weight) -> Renderable
     return Constrain(Group(measures, Text(), languages, *told), 80)
 
 
-def artifact_summary(manifest: Manifest, folder: Path) -> RenderableType:
+def artifact_summary(manifest: Manifest, folder: Path) -> str:
     """What was written and how to use it."""
     size = sum((folder / name).stat().st_size for name in manifest.files)
     steps = ", ".join(step.technique for step in manifest.recipe) or "no compression"
-    return Text(
+    return (
         f"Wrote {folder}: {megabytes(size)} for {manifest.runtime} ({steps}).\n"
-        f'Use it: leanglot.load("{folder}").predict(["…"])',
-        no_wrap=True,
-        overflow="ignore",
+        f'Use it: leanglot.load("{folder}").predict(["…"])'
     )
 
 

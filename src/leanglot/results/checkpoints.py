@@ -60,5 +60,9 @@ class Checkpoints:
         self.save(stage, key, made)
         return made
 
+    def forget(self, stage: str) -> None:
+        """Have a stage done again by the next run."""
+        self._path(stage).unlink(missing_ok=True)
+
     def _path(self, stage: str) -> Path:
         return self.folder / f"{stage}.json"

@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from leanglot.config import name_fault
@@ -14,6 +17,7 @@ from leanglot.results.atomic import remove_leftovers, write_text_atomically
 from leanglot.results.records import SCHEMA_VERSION, RunReport
 
 REPORT_NAME: Final = "report.json"
+MARKER_NAME: Final = ".leanglot-run"
 
 
 @dataclass(frozen=True)
@@ -114,15 +118,40 @@ class RunFolder:
         hint = "Choose another folder with --out."
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is a file; a run needs a folder.", hint)
+        if self.path.is_dir() and any(self.path.iterdir()) and not self._is_run():
+            message = f"{self.path} is no run folder and not empty; a run would overwrite what is there."
+            raise RunError(message, "Choose a new or empty folder with --out.")
         probe = self.path / f".lg-writable-{os.getpid()}"
         try:
             write_text_atomically(probe, "")
             probe.unlink()
+            (self.path / MARKER_NAME).touch()
             for folder in (self.path, self.candidates, *self.candidates.glob("*/")):
                 remove_leftovers(folder)
         except (StorageError, OSError) as error:
             reason = error.message if isinstance(error, StorageError) else str(error)
             raise RunError(f"The run folder {self.path} is not writable. {reason}", hint) from error
+
+    def _is_run(self) -> bool:
+        """Whether a run wrote here before: its marker, or the report of a version that left none."""
+        try:
+            return (self.path / MARKER_NAME).is_file() or bool(read_report(self.path))
+        except RunError:
+            return False
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second run out of the folder; a killed process holds nothing.
+
+        Raises:
+            RunError: Another process works in this folder.
+        """
+        try:
+            with FileLock(self.path / MARKER_NAME, timeout=0):
+                yield
+        except Timeout as error:
+            message = f"Another run is at work in {self.path}."
+            raise RunError(message, "Wait until it has ended, or choose another folder with --out.") from error
 
     def write_report(self, report: RunReport) -> None:
         """Writes ``report.json``, whole or not at all.

@@ -92,6 +92,8 @@ def read_manifest(folder: Path) -> Manifest:
         ModelError: There is none, it is damaged, of a newer schema, or a file it names is missing.
     """
     path = folder / MANIFEST_NAME
+    if not folder.is_dir():
+        raise ModelError(f"There is no artifact folder {folder}.", "Check the path and the working folder.")
     if not path.is_file():
         raise ModelError(
             f"{folder} is no artifact: it has no {MANIFEST_NAME}.",

@@ -30,7 +30,7 @@ class Predictions:
     """Answers to examples, aligned by position.
 
     Attributes:
-        index: Position of each example in the data, of shape ``(n,)``, int64.
+        index: Number of each example among those judged, from 0, of shape ``(n,)``, int64.
         language: Language tag of each.
         group: Cluster of each; None where the data name none.
         label: The right label's name.

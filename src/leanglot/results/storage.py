@@ -35,7 +35,7 @@ def storage_errors(path: Path, needed_bytes: int | None = None) -> Iterator[None
 
 @contextmanager
 def full_disk_errors(path: Path) -> Iterator[None]:
-    """Raises StorageError in place of the OSErrors of a full disk only; all others pass as they are.
+    """Raises StorageError in place of what a full disk raises, whatever library; all other errors pass as they are.
 
     Args:
         path: What is being written.
@@ -48,10 +48,17 @@ def full_disk_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise storage_error(path, error) from error
+    except StorageError:
         raise
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise storage_error(path, OSError(errno.ENOSPC, "No space left on device")) from error
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk or the quota is full; native libraries say so in words alone."""
+    return getattr(error, "errno", None) in _FULL or "No space left on device" in str(error)
 
 
 def storage_error(path: Path, error: OSError, needed_bytes: int | None = None) -> StorageError:

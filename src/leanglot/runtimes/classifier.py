@@ -1,6 +1,6 @@
 """A text classifier ready to answer: tokenizer and engine, the same for every runtime."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ class Classifier:
     tokenizer: Tokenizer
     predictor: Predictor
 
-    def predict(self, texts: Sequence[str], batch_tokens: int = DEFAULT_BATCH_TOKENS) -> list[Prediction]:
+    def predict(self, texts: Iterable[str], batch_tokens: int = DEFAULT_BATCH_TOKENS) -> list[Prediction]:
         """Classify texts.
 
         Args:
@@ -61,10 +61,13 @@ class Classifier:
         """
         if isinstance(texts, str):
             raise DataError("predict() takes several texts, got one string.", f"Call predict([{texts[:40]!r}]).")
+        texts = list(texts)
         for position, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():
                 raise DataError(f"Text {position} is empty or no string: {text!r}.", "Leave it out.")
-        if len(texts) == 0:  # arrays of texts have no truth value
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise DataError(f"Text {position} holds half of a surrogate pair: {text[:40]!r}.", "Decode it again.")
+        if not texts:
             return []
         probabilities = softmax(self.logits(self.encode(texts).rows, batch_tokens))
         best = probabilities.argmax(axis=1)

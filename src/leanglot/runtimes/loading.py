@@ -47,5 +47,6 @@ def load_tokenizer(folder: Path, manifest: Manifest) -> Tokenizer:
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(f"{path} cannot be read: {error}", "Make the artifact again.") from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(manifest.max_length)
+    side = (tokenizer.truncation or {}).get("direction", "right")
+    tokenizer.enable_truncation(manifest.max_length, direction=side)
     return tokenizer

@@ -74,7 +74,7 @@ def test_the_median_of_the_repetitions_counts(answers, tmp_path):
     measured = measure_cold_start(tmp_path, TEXT, threads=2, repetitions=3)
     assert (measured.seconds, measured.peak_rss_bytes, measured.repetitions) == (2.0, 500, 3)
     command, request = answers[0]
-    assert command == [sys.executable, "-m", "leanglot.measure.cold_start"]
+    assert command == [sys.executable, "-P", "-m", "leanglot.measure.cold_start"]
     assert request == {"folder": str(tmp_path), "text": TEXT, "threads": 2, "allow_pickle": False}
 
 

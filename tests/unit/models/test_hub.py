@@ -34,6 +34,13 @@ def test_a_folder_wins_over_a_hub_name(tmp_path, asked, monkeypatch):
     assert asked == []
 
 
+def test_a_misspelled_folder_is_not_asked_of_the_hub(tmp_path, asked, monkeypatch):
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert resolve_model("models/typo") == Path("models/typo")
+    assert asked == []
+
+
 def test_the_home_folder_may_be_written_short(tmp_path, asked, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert resolve_model("~/models/mine") == tmp_path / "models" / "mine"

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from leanglot.measure.subject import describe
 from leanglot.models.text_classifier import (
     folder_digest,
     linear_layers,
@@ -17,6 +18,8 @@ from leanglot.models.text_classifier import (
     save_text_classifier,
     save_tokenizer,
 )
+from leanglot.results.manifest import write_manifest
+from leanglot.runtimes.loading import load_tokenizer
 
 TEXTS = ["filler-1 de-lights-3", "th-music-0", " ".join(f"filler-{number}" for number in range(60))]
 
@@ -64,11 +67,22 @@ def test_without_a_limit_of_the_tokenizer_the_positions_are_used_to_the_last(fol
         logits_of(model.module, [[5] * (model.max_length + 1)])
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(None, 32), (7, 7), (32, 32), (5000, 32)])
+@pytest.mark.parametrize(("asked", "expected"), [(None, 32), (7, 7), (32, 32)])
 def test_the_smallest_limit_wins(tiny_model, asked, expected):
     model = load_text_classifier(tiny_model, max_length=asked)
     assert model.max_length == expected
     assert len(model.tokenizer.encode(TEXTS[2]).ids) == expected
+
+
+def test_texts_are_cut_where_the_tokenizer_says(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "left")
+    change_json(folder / "tokenizer_config.json", truncation_side="left")
+    model = load_text_classifier(folder)
+    whole = AutoTokenizer.from_pretrained(folder)(TEXTS[2], truncation=True, max_length=32)["input_ids"]
+    assert model.tokenizer.encode(TEXTS[2]).ids == whole
+    save_text_classifier(model, tmp_path / "saved")
+    manifest = write_manifest(tmp_path / "saved", describe(model))
+    assert load_tokenizer(tmp_path / "saved", manifest).encode(TEXTS[2]).ids == whole
 
 
 @pytest.mark.parametrize("any_family", ["bert"], indirect=True)

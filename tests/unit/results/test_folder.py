@@ -91,7 +91,7 @@ def test_a_report_comes_back_as_written(tmp_path, report):
     run.write_report(report)
     assert read_report(run.path) == report
     assert read_report(run.report_json) == report
-    assert names(run.path) == ["report.json"]
+    assert names(run.path) == [".leanglot-run", "report.json"]
 
 
 def test_a_report_of_the_first_schema_stays_readable(tmp_path):
@@ -148,7 +148,7 @@ def test_creating_clears_leftovers(tmp_path):
     (run.candidates / ".int8.lg-new-1-1-ab").mkdir()
     (run.candidates / "int8" / ".artifact.lg-new-1-1-ab").mkdir()
     run.create()
-    assert names(run.path) == ["candidates"]
+    assert names(run.path) == [".leanglot-run", "candidates"]
     assert names(run.candidates) == ["int8"]
     assert names(run.candidates / "int8") == []
 
@@ -187,3 +187,29 @@ def test_links_that_lead_out_are_refused(tmp_path):
     (tmp_path / "run" / "link").symlink_to(tmp_path)
     with pytest.raises(RunError, match="through a link"):
         inside(tmp_path / "run", "link/x")
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "report.md").write_text("my own")
+    with pytest.raises(RunError, match="is no run folder and not empty") as caught:
+        RunFolder(tmp_path).create()
+    assert "--out" in caught.value.hint
+    assert names(tmp_path) == ["report.md"]
+
+
+def test_a_run_folder_of_before_is_taken_again(tmp_path, report):
+    RunFolder(tmp_path / "old").create()
+    RunFolder(tmp_path / "old").create()
+    (tmp_path / "older").mkdir()
+    RunFolder(tmp_path / "older").write_report(report)  # written before there was a marker
+    RunFolder(tmp_path / "older").create()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    RunFolder(tmp_path).create()
+    with RunFolder(tmp_path).locked(), pytest.raises(RunError, match="Another run is at work"):  # noqa: SIM117
+        with RunFolder(tmp_path).locked():
+            pass
+    with RunFolder(tmp_path).locked():
+        pass
+    RunFolder(tmp_path).create()

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from leanglot.errors import StorageError
-from leanglot.results.storage import storage_error, storage_errors
+from leanglot.results.storage import full_disk_errors, storage_error, storage_errors
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_only_the_system_s_errors_are_translated(tmp_path):
         raise ValueError("other")
     with pytest.raises(StorageError), storage_errors(tmp_path):
         raise OSError(errno.EIO, "x")
+
+
+def test_a_full_disk_is_known_by_its_words_too(tmp_path):
+    with pytest.raises(StorageError, match="no space left"), full_disk_errors(tmp_path):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(RuntimeError, match="other"), full_disk_errors(tmp_path):
+        raise RuntimeError("other")

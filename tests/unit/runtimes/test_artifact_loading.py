@@ -44,8 +44,10 @@ def test_the_tokenizer_cuts_at_the_manifests_length(artifact):
 
 def test_a_folder_that_is_no_artifact(tmp_path):
     with pytest.raises(ModelError, match=r"is no artifact: it has no leanglot\.json") as caught:
-        load(tmp_path / "nowhere")
+        load(tmp_path)
     assert "leanglot export" in caught.value.hint
+    with pytest.raises(ModelError, match="There is no artifact folder"):
+        load(tmp_path / "nowhere")
 
 
 def test_a_missing_file(artifact):

@@ -1,0 +1,41 @@
+"""The options that several subcommands of the command line share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Argument(help="A model folder, an artifact, or a name on the hub.", metavar="MODEL")]
+Run = Annotated[Path, typer.Argument(help="A finished run's folder.", metavar="RUN")]
+Data = Annotated[
+    Path,
+    typer.Option("--data", "-d", help="Labelled texts: .jsonl, .json, .csv, .tsv or .parquet.", metavar="FILE"),
+]
+OptionalData = Annotated[
+    Path | None,
+    typer.Option("--data", "-d", help="Labelled texts: .jsonl, .json, .csv, .tsv or .parquet.", metavar="FILE"),
+]
+TextColumn = Annotated[str, typer.Option(help="Column with the text.")]
+LabelColumn = Annotated[str, typer.Option(help="Column with the label.")]
+LanguageColumn = Annotated[str, typer.Option(help="Column with the language tag.")]
+GroupColumn = Annotated[
+    str | None, typer.Option(help="Column with the cluster an example belongs to; none ignores a column of that name.")
+]
+SplitColumn = Annotated[
+    str | None, typer.Option(help="Column with the split; only test and validation rows count; none takes all.")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=1024, help="Threads per runtime; the physical cores by default.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Most examples per language.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
+Margin = Annotated[
+    float, typer.Option(min=1e-9, max=1, help="Largest drop per language that counts as harmless; 0.01 is one point.")
+]
+Alpha = Annotated[float, typer.Option(min=1e-9, max=0.5, help="Error level of the tests.")]
+AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled weights, which can run code.")]
+Against = Annotated[str | None, typer.Option(help="A model or artifact to compare with.", metavar="MODEL")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the full record as JSON.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer timed calls; in the demo also fewer examples.")]
+NewFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the artifact.", metavar="FOLDER")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
