@@ -10,11 +10,16 @@ from leanglot.results.records import Candidate, LanguageResult, Status, Verdict
 from leanglot.trials import Trial
 
 
-def baseline_record(trial: Trial) -> Candidate:
-    """The record of the baseline: 1 times as fast as itself, and judged against nothing."""
+def baseline_record(trial: Trial, notes: tuple[str, ...] = ()) -> Candidate:
+    """The record of the baseline: 1 times as fast as itself, and judged against nothing.
+
+    Args:
+        trial: What was measured.
+        notes: What to know of the model, told as warnings.
+    """
     itself = {"speedup": 1.0, "throughput_gain": 1.0, "size_reduction": 0.0}
     record = _record(trial, "baseline", None, {})
-    return record.model_copy(update=itself | {"warnings": (*record.warnings, *_cut(trial, 0))})
+    return record.model_copy(update=itself | {"warnings": (*record.warnings, *notes, *_cut(trial, 0))})
 
 
 def judged_record(trial: Trial, baseline: Trial, config: RunConfig) -> Candidate:

@@ -56,7 +56,7 @@ def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
     baseline = try_baseline(bench)
     candidates = [try_candidate(bench, candidate) for candidate in config.candidates]
 
-    judged = judge_all(config, baseline, candidates)
+    judged = judge_all(config, bench.model, baseline, candidates)
     report = RunReport(
         created_at=datetime.now(UTC),
         environment=bench.environment,
@@ -148,9 +148,11 @@ def try_candidate(bench: Bench, config: CandidateConfig) -> Trial | Failed:
         return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
 
 
-def judge_all(config: RunConfig, baseline: Trial, candidates: Sequence[Trial | Failed]) -> tuple[Candidate, ...]:
+def judge_all(
+    config: RunConfig, model: TextClassifier, baseline: Trial, candidates: Sequence[Trial | Failed]
+) -> tuple[Candidate, ...]:
     """Every language of every candidate against the baseline; then who is dominated by whom."""
-    records = [baseline_record(baseline)]
+    records = [baseline_record(baseline, model.notes)]
     for trial in candidates:
         if isinstance(trial, Failed):
             records.append(failed_record(trial.config, trial.reason))

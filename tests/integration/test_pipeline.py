@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 import leanglot
 from leanglot.config import RunConfig, make_config
@@ -200,6 +202,16 @@ def test_a_changed_run_killed_between_a_file_and_its_key_leaves_nothing_stale(
     answers = leanglot.load(out / str(again.candidates[1].artifact), threads=1, verify=True).predict(texts)
     right = sum(answer.label == label for answer, label in zip(answers, labels, strict=True))
     assert right / len(texts) == pytest.approx(again.candidates[1].accuracy)
+
+
+@pytest.mark.usefixtures("no_cold_start")
+def test_a_model_in_half_precision_is_said_to_be_weighed_in_full(tiny_model, tiny_data, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "half")
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: each.half() for name, each in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    config = config_for(folder, tiny_data, tmp_path / "run", candidates=CANDIDATES[:1])
+    told = [warning for warning in optimize(config, effort=LITTLE).candidates[0].warnings if "stored as F16" in warning]
+    assert len(told) == 1
 
 
 @pytest.mark.usefixtures("no_cold_start")

@@ -6,22 +6,18 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from leanglot.errors import ModelError
+from leanglot.models.folder_checks import check_config, check_weights, precision_notes
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import file_digest, is_artifact, read_manifest
 from leanglot.techniques import Recipe
-
-_PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-_WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
-_LARGEST_CONFIG: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +33,7 @@ class TextClassifier:
         source: SHA-256 over the config, the weights and the tokenizer it was loaded from.
         name: Name of the folder or hub model.
         recipe: The steps that made it, where the folder is an artifact.
+        notes: What to know of how it was read, one sentence each.
     """
 
     module: PreTrainedModel
@@ -47,6 +44,7 @@ class TextClassifier:
     source: str
     name: str
     recipe: Recipe = ()
+    notes: tuple[str, ...] = ()
 
     def with_own(self, layers: Iterable[nn.Module]) -> "TextClassifier":
         """A model whose weights in these layers can be changed without touching this one's; all others are shared."""
@@ -68,8 +66,8 @@ def load_text_classifier(
     Raises:
         ModelError: The folder cannot be used; says what is missing or damaged and what to do.
     """
-    _check_config(folder)
-    pickled = _check_weights(folder, allow_pickle=allow_pickle)
+    check_config(folder)
+    pickled = check_weights(folder, allow_pickle=allow_pickle)
     loaded, tokenizer = _load_tokenizer(folder)
     module = _load_module(folder, pickled=pickled)
     _check_fit(folder, module, tokenizer)
@@ -86,6 +84,7 @@ def load_text_classifier(
         source=folder_digest(folder),
         name=name or folder.resolve().name,
         recipe=read_manifest(folder).recipe if is_artifact(folder) else (),
+        notes=precision_notes(folder),
     )
 
 
@@ -142,63 +141,6 @@ def folder_digest(folder: Path) -> str:
         if path.is_file() and path.suffix in {".json", ".safetensors", ".bin", ".model", ".txt"}:
             digest.update(f"{path.name}:{file_digest(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _check_config(folder: Path) -> None:
-    if not folder.is_dir():
-        raise ModelError(
-            f"Model folder {folder} does not exist.",
-            "Give a folder written by save_pretrained(), or the name of a model on the hub such as org/model.",
-        )
-    path = folder / "config.json"
-    if not path.is_file():
-        found = ", ".join(sorted(item.name for item in folder.iterdir())[:8]) or "nothing"
-        raise ModelError(
-            f"{folder} has no config.json; it holds {found}.",
-            "Save the model with model.save_pretrained(folder) and tokenizer.save_pretrained(folder).",
-        )
-    if path.stat().st_size > _LARGEST_CONFIG:
-        raise ModelError(f"{path} is larger than {_LARGEST_CONFIG} bytes: that is no model config.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ModelError(f"{path} is no valid JSON: {error}", "Save the model again.") from error
-    if not isinstance(config, dict) or "model_type" not in config:
-        raise ModelError(f"{path} names no model_type.", "Save the model again with save_pretrained().")
-    architectures = config.get("architectures")
-    architectures = architectures if isinstance(architectures, list) else []
-    if not any(str(name).endswith("ForSequenceClassification") for name in architectures):
-        raise ModelError(
-            f"{folder} holds {', '.join(map(str, architectures)) or 'a model of unnamed architecture'}, "
-            "which is no text classifier.",
-            "Allowed are models that end in ForSequenceClassification, such as XLMRobertaForSequenceClassification.",
-        )
-
-
-def _check_weights(folder: Path, *, allow_pickle: bool) -> bool:
-    """Whether the weights are pickled; refuses what must not or cannot be read."""
-    if not any((folder / name).is_file() for name in _WEIGHTS):
-        if not any((folder / name).is_file() for name in _PICKLES):
-            graph = any(folder.glob("*.onnx"))
-            hint = "It holds an ONNX graph: give the PyTorch model it was made from." if graph else "Save it again."
-            raise ModelError(f"{folder} has no weights: none of {', '.join(_WEIGHTS)}.", hint)
-        if not allow_pickle:
-            raise ModelError(
-                f"{folder} has only pickled weights ({_PICKLES[0]}); loading a pickle can run code.",
-                "Convert them: model.save_pretrained(folder) writes safetensors. "
-                "If you trust where they come from, pass --allow-pickle.",
-            )
-        return True
-    for path in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(str(path), framework="numpy") as stored:
-                stored.keys()
-        except (SafetensorError, OSError) as error:
-            raise ModelError(
-                f"{path} is damaged or cut off ({path.stat().st_size} bytes): {error}",
-                "Copy or download the file again and compare its size.",
-            ) from error
-    return False
 
 
 def _load_tokenizer(folder: Path) -> tuple[object, Tokenizer]:
