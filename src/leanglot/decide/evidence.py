@@ -9,7 +9,7 @@ import numpy as np
 
 from leanglot.decide.scores import PairedScores, Scale
 from leanglot.stats.bootstrap import bca_interval
-from leanglot.stats.clusters import cluster_sums, counted_whole, design_effect, observed_design_effect
+from leanglot.stats.clusters import Clusters, cluster_sums, counted_whole, design_effect, observed_design_effect
 from leanglot.stats.departures import Departures, unseen_interval
 from leanglot.stats.intervals import Interval, PairedCounts, counted_interval
 from leanglot.stats.paired import cluster_p_value, mcnemar, sign_flip
@@ -146,17 +146,27 @@ def _examine_values(
     found = replace(summary, p_value=sign_flip(clusters.sums, rng))
     few = Departures.of(clusters, span)
     if few.number >= BOOTSTRAP_NEEDS:
-        effect = max(1.0, observed_design_effect(clusters) or 1.0)
-        variance = float(scores.differences.var(ddof=1))
-        interval = bca_interval(clusters, alpha, rng).joined(unseen_interval(clusters, span, alpha))
-    elif scale.fraction or few.n_effective >= RANGE_NEEDS:
-        effect = clusters.n / clusters.n_whole
-        variance = planned_flip_rate(few.effective_number, few.n_effective) * span**2
-        interval = few.interval(span, alpha)
-    else:
-        moved = "none" if few.number == 0 else str(few.number)
-        return replace(
-            found,
-            gap=f"Of {few.clusters:,} scores without natural limits {moved} moved, which shows nothing of the others",
-        )
-    return replace(found, views=(View(interval, Plan(summary.n / effect, summary.drop, variance), effect),))
+        return replace(found, views=_bootstrapped(scores, clusters, span, alpha, rng))
+    if scale.fraction or few.n_effective >= RANGE_NEEDS:
+        return replace(found, views=(_rare(clusters, few.interval(span, alpha), few.effective_number, span),))
+    moved = "none" if few.number == 0 else str(few.number)
+    return replace(
+        found,
+        gap=f"Of {few.clusters:,} scores without natural limits {moved} moved, which shows nothing of the others",
+    )
+
+
+def _bootstrapped(
+    scores: PairedScores, clusters: Clusters, span: float, alpha: float, rng: np.random.Generator
+) -> tuple[View, View]:
+    """What the differences seen allow, and what those not met yet do."""
+    effect = max(1.0, observed_design_effect(clusters) or 1.0)
+    plan = Plan(clusters.n / effect, clusters.drop, float(scores.differences.var(ddof=1)))
+    seen = View(bca_interval(clusters, alpha, rng), plan, effect)
+    return seen, _rare(clusters, unseen_interval(clusters, span, alpha), 0.0, span)
+
+
+def _rare(clusters: Clusters, interval: Interval, number: float, span: float) -> View:
+    """A view in which so many of the clusters, and others yet to come, differ by as much as the span."""
+    variance = planned_flip_rate(number, clusters.n_whole) * span**2
+    return View(interval, Plan(clusters.n_whole, clusters.drop, variance), clusters.n / clusters.n_whole)

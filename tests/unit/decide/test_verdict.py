@@ -212,6 +212,7 @@ def test_a_hair_of_noise_does_not_make_few_scores_enough():
     verdict = judge(baseline, baseline + noise, ["de"] * 21)["de"]
     assert verdict.verdict == "inconclusive"
     assert verdict.drop_bound > 0.1
+    assert verdict.samples_needed > 1_000
 
 
 @pytest.mark.parametrize(
