@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from leanglot.artifacts import make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
 from leanglot.decide.verdict import candidate_status, judge
-from leanglot.errors import DataError, RunError
+from leanglot.errors import DataError, ModelError, RunError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.measure.cold_start import measure_cold_start
 from leanglot.measure.quality import answer_all, score
@@ -21,7 +21,7 @@ from leanglot.models.text_classifier import load_text_classifier
 from leanglot.progress import Observer, Silent
 from leanglot.results.atomic import atomic_folder, remove_leftovers
 from leanglot.results.environment import available_cores, read_environment
-from leanglot.results.manifest import Manifest, is_artifact, read_manifest
+from leanglot.results.manifest import MANIFEST_NAME, Manifest, is_artifact, read_manifest
 from leanglot.results.measures import ColdStart, Quality, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
@@ -208,10 +208,20 @@ def _check_place(out: Path, source: Path, *, force: bool) -> None:
         return
     if not force:
         raise RunError(f"{out} already exists.", "Choose another --out, or pass --force to replace it.")
-    if out.is_symlink() or not is_artifact(out):
-        raise RunError(f"{out} is no artifact of leanglot, so --force does not replace it.", "Choose another --out.")
+    if out.is_symlink() or not _is_ours_alone(out):
+        message = f"{out} is no artifact of leanglot, or holds other files too, so --force does not replace it."
+        raise RunError(message, "Choose another --out.")
     if source.resolve().is_relative_to(out.resolve()):
         raise RunError(f"{out} holds the model itself, which is not replaced.", "Choose another --out.")
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether the folder is an artifact and holds nothing but what its manifest names."""
+    try:
+        ours = {MANIFEST_NAME, *read_manifest(folder).files}
+    except (ModelError, OSError):
+        return False
+    return all(path.relative_to(folder).as_posix() in ours for path in folder.rglob("*") if not path.is_dir())
 
 
 def _open(subject: str, setting: Setting) -> Classifier:

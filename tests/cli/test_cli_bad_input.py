@@ -227,6 +227,10 @@ def test_force_replaces_artifacts_alone(refused, model, tmp_path):
     assert (taken / "mine.txt").read_text() == "precious"
     assert "is no artifact of leanglot" in refused("quantize", model, "--out", model, "--force")
     main_ok(["prune", model, "--out", tmp_path / "pruned", "--sparsity", 0.3])
+    (tmp_path / "pruned" / "NOTES.md").write_text("mine")
+    other = refused("export", model, "--out", tmp_path / "pruned", "--force", quiet=False)
+    assert "holds other files too" in other
+    (tmp_path / "pruned" / "NOTES.md").unlink()
     again = refused(
         "prune", tmp_path / "pruned", "--out", tmp_path / "pruned", "--sparsity", 0.3, "--force", quiet=False
     )

@@ -11,7 +11,7 @@ from leanglot.decide.scores import PairedScores, Scale
 from leanglot.stats.bootstrap import bca_interval
 from leanglot.stats.clusters import Clusters, cluster_sums, counted_whole, design_effect, observed_design_effect
 from leanglot.stats.departures import Departures, unseen_interval
-from leanglot.stats.intervals import Interval, PairedCounts, counted_interval
+from leanglot.stats.intervals import Interval, PairedCounts, counted_interval, unequal_share_bound
 from leanglot.stats.paired import cluster_p_value, mcnemar, sign_flip
 from leanglot.stats.power import Plan, planned_flip_rate
 
@@ -122,10 +122,17 @@ def _examine_counts(summary: Evidence, scores: PairedScores, alpha: float, rng: 
         summary,
         views=(
             _counted(effective, interval, effect),
-            _counted(whole, counted_interval(whole, alpha), clusters.n / clusters.n_whole),
+            _counted(whole, _whole_interval(whole, clusters, alpha), clusters.n / clusters.n_whole),
         ),
         p_value=cluster_p_value(clusters.sums.astype(np.int64), rng),
     )
+
+
+def _whole_interval(whole: PairedCounts, clusters: Clusters, alpha: float) -> Interval:
+    """What clusters that count as one answer each allow, also where the large ones fail more often than the small."""
+    one_sided, two_sided = (unequal_share_bound(clusters.sizes, tail) for tail in (alpha, alpha / 2))
+    unseen = Interval(max(-1.0, whole.drop - two_sided), min(1.0, whole.drop + two_sided), whole.drop + one_sided)
+    return counted_interval(whole, alpha).joined(unseen)
 
 
 def _counted(counts: PairedCounts, interval: Interval, worth: float) -> View:
@@ -148,7 +155,8 @@ def _examine_values(
     if few.number >= BOOTSTRAP_NEEDS:
         return replace(found, views=_bootstrapped(scores, clusters, span, alpha, rng))
     if scale.fraction or few.n_effective >= RANGE_NEEDS:
-        return replace(found, views=(_rare(clusters, few.interval(span, alpha), few.effective_number, span),))
+        interval = few.interval(span, alpha).joined(unseen_interval(clusters, span, alpha))
+        return replace(found, views=(_rare(clusters, interval, few.effective_number, span),))
     moved = "none" if few.number == 0 else str(few.number)
     return replace(
         found,

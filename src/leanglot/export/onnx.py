@@ -62,7 +62,8 @@ def _with_few_rows(module: PreTrainedModel, last_id: int) -> PreTrainedModel:
     """The module with its word table cut behind the ids that are traced, so that tracing carries no gigabytes."""
     table = module.get_input_embeddings()
     if isinstance(table, nn.Embedding):
-        table.weight = nn.Parameter(table.weight.detach()[: last_id + 1])
+        rows = max(last_id, table.padding_idx or 0) + 1
+        table.weight = nn.Parameter(table.weight.detach()[:rows])
     return module
 
 

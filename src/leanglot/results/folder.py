@@ -1,7 +1,6 @@
 """The run folder: where everything of a run lies, and reading and writing its report."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ from leanglot.config import name_fault
 from leanglot.errors import RunError, StorageError
 from leanglot.results.atomic import remove_leftovers, write_text_atomically
 from leanglot.results.records import SCHEMA_VERSION, RunReport
+from leanglot.results.storage import storage_errors
 
 REPORT_NAME: Final = "report.json"
 MARKER_NAME: Final = ".leanglot-run"
+LOCK_NAME: Final = ".leanglot-lock"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class RunFolder:
             raise RunError(f"{path} is outside the run folder {self.path}.", "Write it inside.") from None
 
     def create(self) -> None:
-        """Makes the folder where it is missing, clears leftovers of killed runs, and checks that it is writable.
+        """Makes the folder where it is missing, marks it as a run's, and checks that it is writable.
 
         Raises:
             RunError: When the place is taken by a file or cannot be written.
@@ -121,16 +122,13 @@ class RunFolder:
         if self.path.is_dir() and any(self.path.iterdir()) and not self._is_run():
             message = f"{self.path} is no run folder and not empty; a run would overwrite what is there."
             raise RunError(message, "Choose a new or empty folder with --out.")
-        probe = self.path / f".lg-writable-{os.getpid()}"
         try:
-            write_text_atomically(probe, "")
-            probe.unlink()
-            (self.path / MARKER_NAME).touch()
-            for folder in (self.path, self.candidates, *self.candidates.glob("*/")):
-                remove_leftovers(folder)
-        except (StorageError, OSError) as error:
-            reason = error.message if isinstance(error, StorageError) else str(error)
-            raise RunError(f"The run folder {self.path} is not writable. {reason}", hint) from error
+            with storage_errors(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                # First of all: a run that is killed from here on finds the folder to be its own.
+                (self.path / MARKER_NAME).touch()
+        except StorageError as error:
+            raise RunError(f"The run folder {self.path} is not writable. {error.message}", hint) from error
 
     def _is_run(self) -> bool:
         """Whether a run wrote here before: its marker, or the report of a version that left none."""
@@ -141,17 +139,25 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps a second run out of the folder; a killed process holds nothing.
+        """Keeps a second run out of the folder, and clears away what killed ones left; these hold no lock.
 
         Raises:
-            RunError: Another process works in this folder.
+            RunError: Another process works in this folder, or it cannot be locked.
         """
+        lock = FileLock(self.path / LOCK_NAME, timeout=0)
         try:
-            with FileLock(self.path / MARKER_NAME, timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
             message = f"Another run is at work in {self.path}."
             raise RunError(message, "Wait until it has ended, or choose another folder with --out.") from error
+        except (OSError, NotImplementedError) as error:
+            raise RunError(f"{self.path} cannot be locked: {error}", "Choose another folder with --out.") from error
+        try:
+            for folder in (self.path, self.candidates, *self.candidates.glob("*/")):
+                remove_leftovers(folder)
+            yield
+        finally:
+            lock.release()
 
     def write_report(self, report: RunReport) -> None:
         """Writes ``report.json``, whole or not at all.

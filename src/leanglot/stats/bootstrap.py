@@ -42,7 +42,8 @@ def bca_interval(clusters: Clusters, alpha: float, rng: np.random.Generator) -> 
     bias = float(norm.ppf(np.clip(below, 1 / RESAMPLES, 1 - 1 / RESAMPLES)))
     jackknife = (sums.sum() - sums) / (sizes.sum() - sizes)
     influence = jackknife.mean() - jackknife
-    acceleration = float(np.sum(influence**3) / (6 * np.sum(influence**2) ** 1.5))
+    spread = float(np.sum(influence**2) ** 1.5)
+    acceleration = float(np.sum(influence**3)) / (6 * spread) if spread > 0 else 0.0
 
     def limit(tail: float, sign: int) -> float:
         z = bias + sign * _expanded(tail, clusters.n_whole)

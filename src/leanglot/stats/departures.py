@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from leanglot.stats.clusters import Clusters
-from leanglot.stats.intervals import Interval, share_bound
+from leanglot.stats.intervals import Interval, share_bound, unequal_share_bound
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def unseen_interval(clusters: Clusters, span: float, alpha: float) -> Interval:
     means = clusters.sums / clusters.sizes
 
     def lift(seen: float, tail: float) -> float:
-        return share_bound(0, clusters.n_whole, tail) * max(0.0, span - seen)
+        return unequal_share_bound(clusters.sizes, tail) * max(0.0, span - seen)
 
     highest, lowest = float(means.max()), float(means.min())
     return Interval(

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import beta, norm, t
 
@@ -111,6 +113,25 @@ def share_bound(count: float, n: float, alpha: float) -> float:
     0.05: the rule of three.
     """
     return 1.0 if count >= n or math.isclose(count, n) else float(beta.ppf(1 - alpha, count + 1, n - count))
+
+
+def unequal_share_bound(sizes: NDArray[np.int64], alpha: float) -> float:
+    """Largest share of the examples that clusters may fail on, at level ``1 - alpha``, when none failed as yet.
+
+    Each cluster may have a chance of its own: the bound is the largest mean of the chances, weighted by size, under
+    which seeing no failure at all still has probability ``alpha``. Large clusters get the larger chances. Clusters of
+    equal size give the rule of three, ``1 - alpha ** (1 / clusters)``.
+
+    Args:
+        sizes: Examples in each cluster, shape ``(clusters,)``, at least 1.
+        alpha: Error level, above 0 and below 1.
+    """
+    largest_first = np.sort(sizes)[::-1].astype(np.float64)
+    taking_part = np.arange(1, sizes.size + 1)
+    # With the k largest: each chance is 1 - level / size, and the product of what is left of them is alpha.
+    levels = np.exp((math.log(alpha) + np.cumsum(np.log(largest_first))) / taking_part)
+    k = int(np.flatnonzero(levels < largest_first)[-1]) + 1
+    return float(np.sum(largest_first[:k] - levels[k - 1]) / largest_first.sum())
 
 
 def counted_interval(counts: PairedCounts, alpha: float, degrees: float | None = None) -> Interval:

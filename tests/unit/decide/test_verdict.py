@@ -246,6 +246,14 @@ def test_whole_groups_that_may_be_lost_are_not_outweighed_by_single_flips():
         assert verdict.samples_needed > 100
 
 
+def test_few_large_groups_among_many_single_examples_may_fail_more_often():
+    groups = np.r_[np.repeat([0, 1, 2], 300), np.arange(3, 9_003)]
+    for score in (np.ones(9_900, int), np.full(9_900, 0.8)):
+        verdict = judge(score, score, ["de"] * 9_900, groups=groups)["de"]
+        assert verdict.verdict == "inconclusive"
+        assert verdict.drop_bound == pytest.approx(0.057, abs=0.002)
+
+
 def test_one_group_that_holds_most_examples_is_one_witness():
     groups = np.r_[np.zeros(500, int), np.arange(1, 301)]
     verdict = judge(np.ones(800, int), np.ones(800, int), ["de"] * 800, groups=groups)["de"]

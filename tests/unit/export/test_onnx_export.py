@@ -1,5 +1,7 @@
 """The exported graph answers like PyTorch, whatever the batch, the length and the padding."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -72,6 +74,13 @@ def test_the_folder_holds_the_graph_and_its_weights_alone(exported):
     assert [item.name for item in graph.graph.input] == ["input_ids", "attention_mask"]
     assert [item.name for item in graph.graph.output] == ["logits"]
     onnx.checker.check_model(str(folder / "model.onnx"), full_check=True)
+
+
+def test_a_padding_id_that_is_not_the_tables_own(any_family, tmp_path):
+    model = load_text_classifier(any_family)
+    export_onnx(replace(model, pad_id=0), tmp_path)
+    ids, mask = batch([6, 11])
+    np.testing.assert_allclose(onnx_logits(tmp_path, ids, mask), torch_logits(model, ids, mask), atol=1e-5)
 
 
 def test_a_pruned_model_keeps_its_zeros(tiny_classifier, tmp_path):

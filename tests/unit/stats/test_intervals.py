@@ -3,10 +3,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import binom, norm
 
-from leanglot.stats.intervals import PairedCounts, counted_interval, share_bound, tango_upper
+from leanglot.stats.intervals import PairedCounts, counted_interval, share_bound, tango_upper, unequal_share_bound
 
 Z95 = float(norm.isf(0.025))
 
@@ -65,6 +65,24 @@ def test_share_bound_is_the_rule_of_three_and_the_exact_binomial_bound():
     assert share_bound(0, 300, 0.05) == pytest.approx(1 - 0.05 ** (1 / 300))
     assert binom.cdf(4, 200, share_bound(4, 200, 0.05)) == pytest.approx(0.05)
     assert share_bound(7, 7, 0.05) == 1.0
+
+
+def test_clusters_of_equal_size_that_never_failed_give_the_rule_of_three():
+    assert unequal_share_bound(np.full(300, 7), 0.05) == pytest.approx(1 - 0.05 ** (1 / 300))
+    assert unequal_share_bound(np.array([4]), 0.05) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("sizes", [[300] * 3 + [1] * 200, [9, 1, 1], [50, 20, 20, 3, 1, 1, 1]])
+def test_the_unequal_bound_is_the_worst_case_over_chances_of_failure(sizes):
+    sizes = np.array(sizes, dtype=float)
+    bound = unequal_share_bound(sizes.astype(np.int64), 0.05)
+    found = minimize(
+        lambda p: -(sizes @ p) / sizes.sum(),
+        np.full(sizes.size, 1e-3),
+        bounds=[(0, 0.999)] * sizes.size,
+        constraints={"type": "ineq", "fun": lambda p: np.sum(np.log1p(-p)) - np.log(0.05)},
+    )
+    assert bound == pytest.approx(-found.fun, abs=2e-3)
 
 
 def test_nothing_won_takes_the_exact_bound_and_something_won_tangos():
