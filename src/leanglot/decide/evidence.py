@@ -131,7 +131,9 @@ def _examine_counts(summary: Evidence, scores: PairedScores, alpha: float, rng: 
 def _whole_interval(whole: PairedCounts, clusters: Clusters, alpha: float) -> Interval:
     """What clusters that count as one answer each allow, also where the large ones fail more often than the small."""
     one_sided, two_sided = (unequal_share_bound(clusters.sizes, tail) for tail in (alpha, alpha / 2))
-    unseen = Interval(max(-1.0, whole.drop - two_sided), min(1.0, whole.drop + two_sided), whole.drop + one_sided)
+    unseen = Interval(
+        max(-1.0, whole.drop - two_sided), min(1.0, whole.drop + two_sided), min(1.0, whole.drop + one_sided)
+    )
     return counted_interval(whole, alpha).joined(unseen)
 
 
