@@ -25,7 +25,7 @@ from leanglot.results.manifest import MANIFEST_NAME, Manifest, is_artifact, read
 from leanglot.results.measures import ColdStart, Quality, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
-from leanglot.runtimes.classifier import Classifier
+from leanglot.runtimes.classifier import Classifier, Encoded
 
 
 class Evaluation(BaseModel):
@@ -119,10 +119,10 @@ def evaluate(
     exam = _exam(classifier, setting, FULL)
     encoded = classifier.encode(exam.examples.texts)
     opponent = None if against is None else _comparable(against, classifier, setting)
-    answers = _answers(classifier, subject, exam, setting, observer)
+    answers = _answers(classifier, subject, encoded, exam, setting, observer)
     verdicts: dict[str, Verdict] | None = None
     if against is not None and opponent is not None:
-        other = _answers(opponent, against, exam, setting, observer)
+        other = _answers(opponent, against, opponent.encode(exam.examples.texts), exam, setting, observer)
         verdicts = judge(
             other.correct,
             answers.correct,
@@ -246,10 +246,11 @@ def _exam(classifier: Classifier, setting: Setting, effort: Effort) -> Exam:
     return prepare_exam(setting.data, classifier.manifest.labels, effort, setting.limit, setting.seed)
 
 
-def _answers(classifier: Classifier, name: str, exam: Exam, setting: Setting, observer: Observer) -> Predictions:
-    rows = classifier.encode(exam.examples.texts).rows
-    observer.enter(name, "evaluating", len(rows))
-    answers = answer_all(classifier, rows, setting.batch_tokens, partial(observer.advance, name))
+def _answers(
+    classifier: Classifier, name: str, encoded: Encoded, exam: Exam, setting: Setting, observer: Observer
+) -> Predictions:
+    observer.enter(name, "evaluating", len(encoded.rows))
+    answers = answer_all(classifier, encoded.rows, setting.batch_tokens, partial(observer.advance, name))
     observer.enter(name, "done")
     return exam.predictions(answers, classifier.manifest.labels)
 
