@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import onnx
@@ -16,9 +15,7 @@ from leanglot.compress.embedding_rows import lookup_tables, store_as_rows
 from leanglot.errors import RecipeError
 from leanglot.models.graph import GRAPH_NAME, Arrays, load_graph, load_skeleton, save_graph
 from leanglot.techniques import Int8
-
-# Instruction sets whose INT8 dot products add in 32 bits, so that full 8-bit weights cannot saturate.
-_WIDE_ACCUMULATION: Final = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "neon", "asimddp", "i8mm"})
+from leanglot.techniques.targets import saturates
 
 
 def resolve(config: Int8, isa: Collection[str]) -> Int8:
@@ -28,7 +25,7 @@ def resolve(config: Int8, isa: Collection[str]) -> Int8:
     """
     if config.reduce_range is not None:
         return config
-    return config.model_copy(update={"reduce_range": not _WIDE_ACCUMULATION & set(isa)})
+    return config.model_copy(update={"reduce_range": saturates(isa)})
 
 
 def quantize(source: Path, target: Path, config: Int8) -> Path:

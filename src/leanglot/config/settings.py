@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from leanglot.techniques import Int8, MagnitudePruning, Recipe, Runtime
+from leanglot.techniques.support import recipe_fault
 
 BASELINE_NAME: Final = "pytorch-fp32"
 
@@ -91,11 +92,8 @@ class CandidateConfig(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> "CandidateConfig":
-        steps = [step.technique for step in self.recipe]
-        if "int8" in steps and self.runtime != "onnxruntime":
-            raise ValueError(f"int8 runs on onnxruntime only, not on {self.runtime}")
-        if "int8" in steps[:-1]:
-            raise ValueError("int8 must be the last step, once: it works on the exported graph")
+        if (fault := recipe_fault(self.recipe, self.runtime)) is not None:
+            raise ValueError(fault)
         return self
 
 

@@ -30,6 +30,11 @@ class Manifest(BaseModel):
         source: SHA-256 of the model it was made from.
         files: SHA-256 of each file in the folder, the manifest itself excepted.
         versions: Versions of the packages that wrote it.
+        target_isa: Instruction-set extensions it was made for; empty where nothing depended on them.
+        threads: Threads that answered fastest where it was made; None where that was not searched.
+        threads_p50_ms: Median latency of that search by number of threads.
+        calibration: Texts that activation ranges were taken from, by language; empty where none were.
+        notes: What was noticed while it was made, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +52,11 @@ class Manifest(BaseModel):
     source: str
     files: dict[str, str] = {}
     versions: dict[str, str] = {}
+    target_isa: tuple[str, ...] = ()
+    threads: int | None = Field(default=None, ge=1)
+    threads_p50_ms: dict[int, float] = {}
+    calibration: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
 
     @field_validator("model_file")
     @classmethod

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from leanglot.results.records import Latency
+from leanglot.results.records import Latency, LedgerRow
 
 
 class LanguageQuality(BaseModel):
@@ -88,9 +88,43 @@ class Weight(BaseModel):
     Attributes:
         size_bytes: All its files on disk.
         sparsity: Share of exactly zero weights in its linear layers; None where there are none.
+        ledger: Where the bytes of the weights are, by part of the model and type of number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size_bytes: int
     sparsity: float | None
+    ledger: tuple[LedgerRow, ...] = ()
+
+
+class Invariance(BaseModel):
+    """Whether an artifact's answers depend on what else is in the batch.
+
+    Attributes:
+        texts: Number of texts that were tried.
+        padding: Largest change of a probability when a text is padded to a longer batch.
+        mates: Largest change of a probability when the text shares its batch with others of the same length.
+        flips: Texts whose answer changed in either.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    texts: int
+    padding: float
+    mates: float
+    flips: int
+
+
+class ThreadSearch(BaseModel):
+    """A short search for the number of threads that answers fastest.
+
+    Attributes:
+        p50_ms: Median latency of one text by number of threads.
+        best: The number that was chosen: the fastest; among nearly equals the smallest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    p50_ms: dict[int, float]
+    best: int

@@ -120,6 +120,38 @@ class Latency(BaseModel):
     missing: dict[str, str] = {}
 
 
+class LedgerRow(BaseModel):
+    """Bytes of the weights in one part of the model, stored as one type of number.
+
+    Attributes:
+        part: ``embeddings``, ``attention``, ``ffn`` (feed-forward), ``head`` (pooler and classifier) or ``other``.
+        dtype: Such as ``float32``, ``float16``, ``int8`` or ``int4``; scales count as what they are stored in.
+        size_bytes: Bytes on disk.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    part: Literal["embeddings", "attention", "ffn", "head", "other"]
+    dtype: str
+    size_bytes: int = Field(ge=0)
+
+
+class Alarm(BaseModel):
+    """Something measured that its owner must know before shipping.
+
+    Attributes:
+        code: Stable name, such as ``slower-than-baseline``.
+        message: One sentence with the numbers.
+        anchor: Where the documentation explains it, such as ``docs/alarms.md#slower-than-baseline``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    message: str
+    anchor: str
+
+
 class Candidate(BaseModel):
     """One variant of the model: how it was made, what it weighs, how fast it is, and whom it harms.
 
@@ -151,6 +183,10 @@ class Candidate(BaseModel):
         monthly_cost: Reserved for the priced decision; None until costs are given.
         pareto: Whether no other candidate is at least as good in latency, size and worst drop, and better in one.
         warnings: Things the owner should know, one sentence each.
+        alarms: What was measured and must be known before shipping, each with a stable code.
+        ledger: Where the bytes of its weights are.
+        threads: Threads that its engine ran with.
+        threads_p50_ms: Median latency by number of threads, where that was searched.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -180,6 +216,10 @@ class Candidate(BaseModel):
     monthly_cost: None = None
     pareto: bool | None = None
     warnings: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    ledger: tuple[LedgerRow, ...] = ()
+    threads: int | None = None
+    threads_p50_ms: dict[int, float] = {}
 
 
 class Recommendation(BaseModel):

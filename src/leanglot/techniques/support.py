@@ -1,0 +1,57 @@
+"""Which engine can do which scheme, and what to say where it cannot."""
+
+from collections.abc import Sequence
+from typing import Final, get_args
+
+from leanglot.techniques import HalfPrecision, Int8, MagnitudePruning, Recipe, Runtime, Technique, WeightOnly
+
+_RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
+    "int8 with dynamic activations": ("onnxruntime", "pytorch"),
+    "int8 with static activations": ("onnxruntime", "openvino"),
+    "weight-only": ("onnxruntime", "pytorch", "openvino"),
+    "half precision fp16": ("onnxruntime", "pytorch", "openvino"),
+    "half precision bf16": ("pytorch",),
+    "magnitude pruning": get_args(Runtime),
+}
+
+
+def scheme(step: Technique) -> str:
+    """The name of what a step does, as far as engines care."""
+    match step:
+        case Int8():
+            return f"int8 with {step.activations} activations"
+        case WeightOnly():
+            return "weight-only"
+        case HalfPrecision():
+            return f"half precision {step.dtype}"
+        case MagnitudePruning():
+            return "magnitude pruning"
+
+
+def runtimes_of(step: Technique) -> tuple[Runtime, ...]:
+    """The engines that can do a step, the best first."""
+    return _RUNS_ON[scheme(step)]
+
+
+def recipe_fault(recipe: Recipe, runtime: Runtime) -> str | None:
+    """Says why a recipe cannot be carried out on an engine; None when it can."""
+    for step in recipe:
+        if runtime not in (able := runtimes_of(step)):
+            return f"{scheme(step)} runs on {_either(able)}, not on {runtime}"
+    quantizing = [not isinstance(step, MagnitudePruning) for step in recipe]
+    if any(quantizing[:-1]):
+        step = recipe[quantizing.index(True)]
+        return f"{step.technique} must be the last step, once: nothing can follow what it leaves behind"
+    return _options_fault(recipe, runtime)
+
+
+def _options_fault(recipe: Recipe, runtime: Runtime) -> str | None:
+    """Options that an engine's quantizer does not have."""
+    step = recipe[-1] if recipe else None
+    if isinstance(step, Int8) and runtime != "onnxruntime" and step.weights == "unsigned":
+        return f"int8 with unsigned weights runs on onnxruntime, not on {runtime}"
+    return None
+
+
+def _either(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
