@@ -183,10 +183,10 @@ def test_all_faults_of_a_config_at_once(refused, model, tiny_data, tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text(
         f"model: {model}\ndata: {tiny_data}\noutput: {tmp_path / 'run'}\nmargn: 0.02\nalpha: 3\n"
-        "candidates:\n  - {name: a, runtime: openvino}\n  - {name: b, recipe: [{technique: int8, embedings: true}]}\n"
+        "candidates:\n  - {name: a, runtime: tensorrt}\n  - {name: b, recipe: [{technique: int8, embedings: true}]}\n"
     )
     message = refused("optimize", config)
-    for expected in ("margn", "margin", "alpha", "openvino", "onnxruntime", "embedings", "embeddings"):
+    for expected in ("margn", "margin", "alpha", "tensorrt", "onnxruntime", "embedings", "embeddings"):
         assert expected in message
 
 
@@ -306,7 +306,7 @@ def test_an_impossible_sparsity(sparsity, refused, model, tmp_path):
 
 def test_a_runtime_that_does_not_exist(refused, model, tmp_path):
     message = refused("prune", model, "--out", tmp_path / "run", "--sparsity=0.5", "--runtime", "tensorrt")
-    assert "'pytorch' or 'onnxruntime'" in message
+    assert "'pytorch', 'onnxruntime' or 'openvino'" in message
 
 
 def test_a_folder_that_is_no_run(refused, tmp_path):

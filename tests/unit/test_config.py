@@ -88,7 +88,7 @@ def test_all_faults_are_told_at_once():
             "candidates": [
                 {"name": "a", "recipe": [{"technique": "int8", "embedings": True}]},
                 {"name": "A", "recipe": [{"technique": "int5"}, {}]},
-                {"name": "b", "runtime": "pytorch", "recipe": [{"technique": "int8"}]},
+                {"name": "b", "runtime": "openvino", "recipe": [{"technique": "int8"}]},
                 {"name": "../c", "recipe": [{"technique": "magnitude", "sparsity": 1}]},
             ],
         }
@@ -101,7 +101,7 @@ def test_all_faults_are_told_at_once():
         "  candidates[0].recipe[0].embedings: unknown key; did you mean embeddings?",
         '  candidates[1].recipe[0]: unknown technique "int5"; did you mean int8?',
         "  candidates[1].recipe[1]: the step has no key technique",
-        "  candidates[2]: int8 runs on onnxruntime only, not on pytorch",
+        "  candidates[2]: int8 with dynamic activations runs on onnxruntime and pytorch, not on openvino",
         f"  candidates[3].name: '../c' cannot name a folder: {name_fault('../c')}",
         "  candidates[3].recipe[0].sparsity: 1 is not allowed: it should be less than 1",
         "  marginn: unknown key; did you mean margin?",
@@ -278,7 +278,7 @@ def test_all_faults_of_one_candidate_are_told():
         make_candidate({"name": "a", "runtime": "tflite", "recipe": recipe})
     assert caught.value.message.splitlines() == [
         "The candidate: 3 settings cannot be used:",
-        "  runtime: 'tflite' is not allowed: it should be 'pytorch' or 'onnxruntime'",
+        "  runtime: 'tflite' is not allowed: it should be 'pytorch', 'onnxruntime' or 'openvino'",
         "  recipe[0].embedings: unknown key; did you mean embeddings?",
         "  recipe[1].sparsity: 2 is not allowed: it should be less than 1",
     ]

@@ -7,6 +7,7 @@ from leanglot.config.settings import (
     CandidateConfig,
     Columns,
     DataConfig,
+    RepairConfig,
     RunConfig,
     name_fault,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "CandidateConfig",
     "Columns",
     "DataConfig",
+    "RepairConfig",
     "RunConfig",
     "load_config",
     "make_candidate",

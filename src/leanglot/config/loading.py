@@ -84,13 +84,23 @@ def load_config(path: Path) -> RunConfig:
     values, repeated = _parsed(path, _contents(path))
     config = _checked(values, str(path), repeated)
     folder = path.resolve().parent
-    data = config.data.model_copy(update={"path": folder / config.data.path.expanduser()})
+    data, calibration = (_in_folder(source, folder) for source in (config.data, config.calibration))
     output = folder / config.output.expanduser()
     model = folder / Path(config.model).expanduser()
     is_folder = config.model.startswith((".", "~")) or model.exists()
     return config.model_copy(
-        update={"data": data, "output": output, "model": str(model) if is_folder else config.model}
+        update={
+            "data": data,
+            "calibration": calibration,
+            "output": output,
+            "model": str(model) if is_folder else config.model,
+        }
     )
+
+
+def _in_folder(source: DataConfig | None, folder: Path) -> DataConfig | None:
+    """The data with a path that does not depend on the working folder."""
+    return None if source is None else source.model_copy(update={"path": folder / source.path.expanduser()})
 
 
 def _validated(kind: type[Settings], values: Mapping[str, object], source: str) -> Settings:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from leanglot.techniques import Int8, MagnitudePruning, Recipe, Runtime
 from leanglot.techniques.support import recipe_fault
+from leanglot.techniques.targets import TargetIsa
 
 BASELINE_NAME: Final = "pytorch-fp32"
 
@@ -97,6 +98,20 @@ class CandidateConfig(BaseModel):
         return self
 
 
+class RepairConfig(BaseModel):
+    """How far a quantized candidate that harms a language is repaired.
+
+    Attributes:
+        layers: Most layers that are put back to FP32.
+        seconds: Most seconds it may take; None sets no limit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: int = Field(default=8, strict=True, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
+
+
 def _default_candidates() -> tuple[CandidateConfig, ...]:
     int8 = Int8(embeddings=True)
     pruned_30, pruned_50 = MagnitudePruning(sparsity=0.3), MagnitudePruning(sparsity=0.5)
@@ -164,6 +179,10 @@ class RunConfig(BaseModel):
         limit_per_language: Most examples per language, drawn evenly over labels and groups; None takes all.
         strict: Recommend certified candidates only.
         allow_pickle: Load pickled weights, which can run code; off, safetensors only.
+        target_isa: Instruction set of the machine that the candidates are made for; None takes this one's.
+        calibration: Texts that activation ranges are taken from, where a candidate needs them: a file like ``data``,
+            whose labels may be missing. None takes the training split of ``data``.
+        repair: Put layers of quantized candidates that harm a language back to FP32; None leaves them as they are.
         candidates: The variants to try. The baseline, plain PyTorch in FP32, is always added.
     """
 
@@ -181,4 +200,7 @@ class RunConfig(BaseModel):
     limit_per_language: int | None = Field(default=None, strict=True, ge=1)
     strict: bool = Field(default=False, strict=True)
     allow_pickle: bool = Field(default=False, strict=True)
+    target_isa: TargetIsa | None = None
+    calibration: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
+    repair: RepairConfig | None = None
     candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)] = DEFAULT_CANDIDATES

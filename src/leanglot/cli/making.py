@@ -1,0 +1,62 @@
+"""Subcommands that make one artifact."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leanglot.cli.options import (
+    AllowPickle,
+    Force,
+    Model,
+    NewFolder,
+)
+
+
+def quantize(
+    model: Model,
+    out: NewFolder,
+    embeddings: Annotated[bool, typer.Option(help="Store the embedding table as INT8 rows.")] = True,
+    per_channel: Annotated[bool, typer.Option(help="One scale per output channel.")] = True,
+    reduce_range: Annotated[
+        bool | None, typer.Option(help="7-bit weights; by default decided by this machine's instruction set.")
+    ] = None,
+    allow_pickle: AllowPickle = False,
+    force: Force = False,
+) -> None:
+    """Write an ONNX artifact with dynamic INT8 weights."""
+    from leanglot.techniques import Int8
+
+    step = Int8(embeddings=embeddings, per_channel=per_channel, reduce_range=reduce_range)
+    _transform(model, out, "int8", "onnxruntime", [step], allow_pickle=allow_pickle, force=force)
+
+
+def prune(
+    model: Model,
+    out: NewFolder,
+    sparsity: Annotated[float, typer.Option(help="Share of the linear layers' weights set to zero, in [0, 1).")],
+    scope: Annotated[str, typer.Option(help="global: one ranking of all layers; layer: each layer's own.")] = "global",
+    runtime: Annotated[str, typer.Option(help="pytorch or onnxruntime.")] = "pytorch",
+    allow_pickle: AllowPickle = False,
+    force: Force = False,
+) -> None:
+    """Write an artifact whose smallest weights are zero."""
+    step = {"technique": "magnitude", "sparsity": sparsity, "scope": scope}
+    _transform(model, out, "pruned", runtime, [step], allow_pickle=allow_pickle, force=force)
+
+
+def export(model: Model, out: NewFolder, allow_pickle: AllowPickle = False, force: Force = False) -> None:
+    """Write an ONNX artifact in FP32."""
+    _transform(model, out, "onnx-fp32", "onnxruntime", [], allow_pickle=allow_pickle, force=force)
+
+
+def _transform(
+    model: str, out: Path, name: str, runtime: str, recipe: list[Any], *, allow_pickle: bool, force: bool
+) -> None:
+    from leanglot.config import make_candidate
+    from leanglot.report.single import artifact_summary
+    from leanglot.steps import transform
+
+    candidate = make_candidate({"name": name, "runtime": runtime, "recipe": recipe})
+    manifest = transform(model, candidate, out, allow_pickle=allow_pickle, force=force)
+    typer.echo(artifact_summary(manifest, out))

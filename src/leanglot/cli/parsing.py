@@ -1,0 +1,62 @@
+"""From options to settings of the core."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leanglot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from leanglot.config import DataConfig
+    from leanglot.exam import Effort
+    from leanglot.steps import Setting
+
+
+def chosen_effort(*, quick: bool) -> "Effort":
+    """How much is measured."""
+    from leanglot.exam import FULL
+    from leanglot.exam import QUICK as LITTLE
+
+    return LITTLE if quick else FULL
+
+
+def column_names(text: str, label: str, language: str, group: str | None, split: str | None) -> dict[str, str | None]:
+    """Names of the data's columns, as in a config file."""
+    return {"text": text, "label": label, "language": language, "group": group, "split": split}
+
+
+def make_setting(
+    data: Path,
+    columns: dict[str, str | None],
+    threads: int | None,
+    limit: int | None,
+    seed: int,
+    *,
+    allow_pickle: bool,
+) -> "Setting":
+    """What the single measurements share."""
+    from leanglot.steps import Setting
+
+    source: DataConfig = data_config(data, columns)
+    return Setting(data=source, threads=threads, limit=limit, seed=seed, allow_pickle=allow_pickle)
+
+
+def data_config(data: Path, columns: dict[str, str | None]) -> "DataConfig":
+    """Where the labelled data are."""
+    from leanglot.config import make_data
+
+    return make_data({"path": data, "columns": columns})
+
+
+def read_tolerances(options: Sequence[str]) -> dict[Any, float]:
+    """``goal=0.01`` for each goal; the goals themselves are checked where they are used."""
+    found = {}
+    for option in options:
+        goal, _, number = option.partition("=")
+        try:
+            found[goal] = float(number)
+        except ValueError:
+            raise ConfigError(
+                f"--tolerance {option} is not of the form goal=0.01.", "For example: speed=0.02."
+            ) from None
+    return found

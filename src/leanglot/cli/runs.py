@@ -1,0 +1,150 @@
+"""Subcommands on whole runs: do one, and read it again."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from leanglot.cli.console import live, output
+from leanglot.cli.options import (
+    AllowPickle,
+    Alpha,
+    AsJson,
+    GroupColumn,
+    LabelColumn,
+    LanguageColumn,
+    Limit,
+    Margin,
+    OptionalData,
+    Quick,
+    Run,
+    Seed,
+    SplitColumn,
+    TextColumn,
+    Threads,
+)
+from leanglot.cli.parsing import chosen_effort, column_names, read_tolerances
+from leanglot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from leanglot.config import RunConfig
+
+
+def demo(
+    quick: Quick = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.", metavar="FOLDER")] = Path("runs/demo"),
+) -> None:
+    """Do the main job on the demo model and the demo data."""
+    from leanglot.demo import prepare_demo
+
+    console = output()
+    with console.status("Preparing the demo model and its sentences (first time: 95 MB to download)"):
+        config = prepare_demo(out, quick=quick)
+    typer.echo(f"Model {config.model}\nData  {config.data.path}")
+    _optimize(config, quick=quick)
+
+
+def optimize(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="A config file, a model folder, or a name on the hub.")],
+    data: OptionalData = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder.", metavar="FOLDER")] = None,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    language_column: LanguageColumn = "language",
+    group_column: GroupColumn = None,
+    split_column: SplitColumn = None,
+    margin: Margin = 0.01,
+    alpha: Alpha = 0.05,
+    threads: Threads = None,
+    seed: Seed = 0,
+    limit: Limit = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Longest input in tokens.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
+    allow_pickle: AllowPickle = False,
+    quick: Quick = False,
+) -> None:
+    """Measure, compress, judge every language and recommend; CONFIG.yaml, or MODEL with --data."""
+    from leanglot.config import load_config, make_config
+
+    if Path(source).suffix.lower() in {".yaml", ".yml"}:
+        _refuse_beside_a_config(context, source)
+        config = load_config(Path(source))
+        config = config if out is None else config.model_copy(update={"output": out})
+    else:
+        if data is None:
+            raise ConfigError(
+                f"{source} is a model, and nothing says what to judge it on.",
+                "Add --data FILE, or give a config file that ends in .yaml.",
+            )
+        columns = column_names(text_column, label_column, language_column, group_column, split_column)
+        values: dict[str, Any] = {
+            "model": source,
+            "data": {"path": data, "columns": columns},
+            "margin": margin,
+        }
+        values |= {"alpha": alpha, "threads": threads, "seed": seed, "limit_per_language": limit}
+        values |= {"max_length": max_length, "strict": strict, "allow_pickle": allow_pickle}
+        config = make_config(values if out is None else values | {"output": out}, "The options")
+    _optimize(config, quick=quick)
+
+
+def report(run: Run) -> None:
+    """Write report.html, report.md and the charts again from the stored results."""
+    from leanglot.report.files import write_report
+    from leanglot.results.folder import read_report
+
+    folder = run.parent if run.is_file() else run
+    write_report(read_report(run), folder)
+    typer.echo(f"Wrote {folder / 'report.html'}")
+
+
+def recommend(
+    run: Run,
+    strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(help="Allowed drop of the accuracy for a goal, such as speed=0.02."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recommend again from the stored results."""
+    from leanglot.decide.recommend import recommend as recommend_from
+    from leanglot.report.terminal import render_recommendations
+    from leanglot.results.folder import read_report
+
+    stored = read_report(run)
+    found = recommend_from(stored.candidates, tolerances=read_tolerances(tolerance or []), strict=strict)
+    updated = stored.model_copy(update={"recommendations": found})
+    if as_json:
+        typer.echo(json.dumps({goal: answer.model_dump() for goal, answer in found.items()}, indent=2))
+    else:
+        output().print(render_recommendations(updated))
+
+
+def _optimize(config: "RunConfig", *, quick: bool) -> None:
+    from leanglot.pipeline import optimize as optimize_run
+    from leanglot.report.terminal import render_tables
+
+    console = output()
+    try:
+        with live(console) as progress:
+            found = optimize_run(config, progress, chosen_effort(quick=quick))
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Run the same command again: what was finished is kept.", err=True)
+        raise typer.Exit(130) from None
+    console.print(render_tables(found))
+    typer.echo(f"Report: {config.output / 'report.html'}")
+
+
+def _refuse_beside_a_config(context: typer.Context, source: str) -> None:
+    """Options that a config file would silently win over."""
+    sources = {name: context.get_parameter_source(name) for name in context.params.keys() - {"source", "out", "quick"}}
+    typed = sorted(name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE")
+    given = [f"--{name.replace('_', '-')}" for name in typed]
+    if given:
+        raise ConfigError(
+            f"{source} is a config file, so {', '.join(given)} {'has' if len(given) == 1 else 'have'} no effect.",
+            "Set it in the file; beside a config file only --out and --quick are taken.",
+        )
