@@ -28,7 +28,7 @@ def main() -> None:
     threads = available_cores()
     classifier = open_subject(demo_model(), threads)
     with tempfile.TemporaryDirectory() as folder:
-        data = DataConfig(path=write_demo_data(demo_data(), Path(folder)))
+        data = DataConfig(path=write_demo_data(demo_data().test, Path(folder) / "test.jsonl"))
         exam = prepare_exam(data, classifier.manifest.labels, Effort(batch_texts=options.texts))
     rows = classifier.encode(exam.texts(exam.batch_positions)).rows
 

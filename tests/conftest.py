@@ -25,6 +25,7 @@ from transformers import (
 from leanglot.artifacts import make_artifact
 from leanglot.config import CandidateConfig
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
+from leanglot.quantizers import Making
 from leanglot.quiet import quiet_transformers
 
 # How long an example takes says nothing on a busy machine; and a change must not fail on luck it did not bring.
@@ -166,7 +167,7 @@ def tiny_classifier(tiny_model: Path) -> TextClassifier:
 def torch_artifact(tiny_classifier: TextClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An artifact of the tiny model for PyTorch; copy it before changing it."""
     folder = tmp_path_factory.mktemp("torch-artifact")
-    make_artifact(tiny_classifier, CandidateConfig(name="plain-torch", runtime="pytorch"), folder, isa=())
+    make_artifact(tiny_classifier, CandidateConfig(name="plain-torch", runtime="pytorch"), folder, Making())
     return folder
 
 
@@ -174,5 +175,5 @@ def torch_artifact(tiny_classifier: TextClassifier, tmp_path_factory: pytest.Tem
 def onnx_artifact(tiny_classifier: TextClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An artifact of the tiny model for ONNX Runtime; copy it before changing it."""
     folder = tmp_path_factory.mktemp("onnx-artifact")
-    make_artifact(tiny_classifier, CandidateConfig(name="plain-onnx"), folder, isa=())
+    make_artifact(tiny_classifier, CandidateConfig(name="plain-onnx"), folder, Making())
     return folder

@@ -62,7 +62,10 @@ def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'leanglot' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    from leanglot.quiet import quiet_imports
+
+    with quiet_imports():
+        value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -2,40 +2,53 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from leanglot.compress import int8, magnitude
+from leanglot.compress import magnitude
 from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
 from leanglot.export.onnx import export_onnx
 from leanglot.measure.subject import describe
+from leanglot.measure.threads import search_threads
 from leanglot.models.graph import DATA_NAME, GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier, save_tokenizer
-from leanglot.results.manifest import Manifest, read_manifest, write_manifest
-from leanglot.techniques import Int8, MagnitudePruning
+from leanglot.quantizers import Calibrated, Making, calibrate, quantize_graph, quantize_module, resolve
+from leanglot.results.manifest import Manifest, read_manifest, rewrite_manifest, write_manifest
+from leanglot.runtimes.loading import load, load_tokenizer
+from leanglot.techniques import MagnitudePruning, Quantization, Recipe, Runtime
 
-_PACKAGES: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
+_MADE_BY: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
+_MADE_BY_TOO: Final[dict[Runtime, tuple[str, ...]]] = {
+    "onnxruntime": (),
+    "pytorch": ("torchao",),
+    "openvino": ("openvino", "nncf"),
+}
+_MODEL_FILES: Final[dict[Runtime, str]] = {
+    "pytorch": "model.safetensors",
+    "onnxruntime": GRAPH_NAME,
+    "openvino": "model.xml",
+}
 
 
 def make_artifact(
     model: TextClassifier,
     candidate: CandidateConfig,
     folder: Path,
-    isa: Collection[str],
+    making: Making,
     exported: Path | None = None,
 ) -> Manifest:
     """Carry out a candidate's recipe and write a complete artifact.
 
     Args:
         model: The baseline; left as it is.
-        candidate: Name, runtime and recipe: steps on the model first, then steps on the exported graph.
+        candidate: Name, runtime and recipe: steps on the model first, then the quantization.
         folder: An existing, empty folder.
-        isa: Instruction-set extensions of the target machine.
-        exported: An artifact whose graph is this candidate's before the steps on the graph, where there is one: neither
-            the steps on the model nor the export are then repeated.
+        making: The target machine, and texts for calibration.
+        exported: An artifact whose graph is this candidate's before its quantization, where there is one: neither the
+            steps on the model nor the export are then repeated.
 
     Returns:
         The manifest that was written.
@@ -43,72 +56,137 @@ def make_artifact(
     Raises:
         RecipeError: A step does not fit the model.
     """
-    on_model = [step for step in candidate.recipe if isinstance(step, MagnitudePruning)]
-    on_graph = [int8.resolve(step, isa) for step in candidate.recipe if isinstance(step, Int8)]
-    for step in on_model if exported is None else ():
-        model = magnitude.prune(model, step)
-    if candidate.runtime == "pytorch":
-        save_text_classifier(model, folder)
-    else:
-        _write_graph(model, on_graph, folder, exported)
-    manifest = describe(model).model_copy(
-        update={
-            "name": candidate.name,
-            "runtime": candidate.runtime,
-            "model_file": "model.safetensors" if candidate.runtime == "pytorch" else GRAPH_NAME,
-            "recipe": (*model.recipe, *on_model, *on_graph),
-            "versions": _versions(),
-        }
-    )
+    on_model, last = _parts(candidate.recipe)
+    step = None if last is None else resolve(last, candidate.runtime, making.isa)
+    texts = None if step is None else calibrate(model.tokenizer, model.pad_id, step, making)
+    for pruning in on_model if exported is None else ():
+        model = magnitude.prune(model, pruning)
+    notes = _write(model, candidate.runtime, step, texts, folder, exported)
+    recipe = (*model.recipe, *on_model, *(() if step is None else (step,)))
+    manifest = describe(model).model_copy(update=_facts(candidate, recipe, making, texts, notes))
     return write_manifest(folder, manifest)
 
 
-def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, isa: Collection[str]) -> Manifest:
-    """Carry out a recipe of steps on the graph, starting from an artifact that holds one.
+def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, making: Making) -> Manifest:
+    """Carry out a recipe of one quantization, starting from an artifact that holds a graph.
 
     Args:
-        source: An artifact for ONNX Runtime; left as it is.
-        candidate: Name and recipe.
+        source: An artifact for ONNX Runtime or OpenVINO; left as it is.
+        candidate: Name, runtime and recipe.
         folder: An existing, empty folder.
-        isa: Instruction-set extensions of the target machine.
+        making: The target machine, and texts for calibration.
 
     Returns:
-        The manifest that was written; its recipe is the source's and the new steps.
+        The manifest that was written; its recipe is the source's and the new step.
 
     Raises:
-        RecipeError: A step works on a PyTorch model, or the graph is quantized already.
+        RecipeError: The step works on a PyTorch model, or the graph is quantized already.
     """
     manifest = read_manifest(source)
-    steps = [int8.resolve(step, isa) for step in candidate.recipe if isinstance(step, Int8)]
-    if len(steps) != 1 or len(candidate.recipe) != 1:
+    on_model, last = _parts(candidate.recipe)
+    if last is None or on_model or candidate.runtime != manifest.runtime:
         asked = ", ".join(step.technique for step in candidate.recipe) or "an export"
+        other = "" if on_model or last is None else f" for {candidate.runtime}"
         raise RecipeError(
-            f"{source} holds an ONNX graph, and {asked} starts from a PyTorch model.",
+            f"{source} holds a graph for {manifest.runtime}, and {asked}{other} starts from a PyTorch model.",
             "Give the model folder that the artifact was made from.",
         )
-    if any(isinstance(step, Int8) for step in manifest.recipe):
+    if _parts(manifest.recipe)[1] is not None:
         raise RecipeError(f"{source} is quantized already.", "Give the model, or its FP32 export.")
-    int8.quantize(source, folder, steps[0])
+    step = resolve(last, candidate.runtime, making.isa)
+    texts = calibrate(load_tokenizer(source, manifest), manifest.pad_id, step, making)
+    notes = quantize_graph(manifest.runtime, source, folder, step, texts)
     for name in manifest.files:
-        if name not in {GRAPH_NAME, DATA_NAME}:
+        if name not in {GRAPH_NAME, DATA_NAME, "model.xml", "model.bin"}:
             shutil.copyfile(source / name, folder / name)
-    changed = {"name": candidate.name, "recipe": (*manifest.recipe, *steps), "versions": _versions()}
-    return write_manifest(folder, manifest.model_copy(update=changed))
+    facts = _facts(candidate, (*manifest.recipe, step), making, texts, notes)
+    return write_manifest(folder, manifest.model_copy(update=facts))
 
 
-def _versions() -> dict[str, str]:
-    return {package: metadata.version(package) for package in _PACKAGES}
+def knowing_threads(folder: Path, manifest: Manifest, most: int) -> Manifest:
+    """Search how many threads answer fastest on this machine, and have the artifact know.
+
+    Args:
+        folder: The artifact.
+        manifest: Its manifest.
+        most: Most threads to try.
+    """
+    search = search_threads(partial(load, folder), most)
+    facts = {"threads": search.best, "threads_p50_ms": search.p50_ms}
+    return rewrite_manifest(folder, manifest.model_copy(update=facts))
 
 
-def _write_graph(model: TextClassifier, steps: Sequence[Int8], folder: Path, exported: Path | None) -> None:
-    """Export into the artifact's folder; where a step on the graph follows, quantize from an export into it."""
-    if not steps:
-        export_onnx(model, folder)
+def quantization_of(recipe: Recipe) -> Quantization | None:
+    """The step of a recipe that quantizes; None where none does."""
+    return _parts(recipe)[1]
+
+
+def versions(runtime: Runtime) -> dict[str, str]:
+    """Versions of the packages that shape an artifact."""
+    found = {package: metadata.version(package) for package in _MADE_BY}
+    for package in _MADE_BY_TOO[runtime]:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _parts(recipe: Recipe) -> tuple[tuple[MagnitudePruning, ...], Quantization | None]:
+    """The steps on the model, and the quantization that ends the recipe."""
+    on_model = tuple(step for step in recipe if isinstance(step, MagnitudePruning))
+    last = [step for step in recipe if not isinstance(step, MagnitudePruning)]
+    return on_model, last[-1] if last else None
+
+
+def _write(
+    model: TextClassifier,
+    runtime: Runtime,
+    step: Quantization | None,
+    texts: Calibrated | None,
+    folder: Path,
+    exported: Path | None,
+) -> tuple[str, ...]:
+    """Write everything but the manifest; returns what was noticed."""
+    if runtime == "pytorch":
+        if step is None:
+            save_text_classifier(model, folder)
+            return ()
+        return quantize_module(model, step, folder)
+    notes: tuple[str, ...] = ()
+    if step is None:
+        _export(model, runtime, folder)
     elif exported is not None:
-        int8.quantize(exported, folder, steps[0])
+        notes = quantize_graph(runtime, exported, folder, step, texts)
     else:
         with tempfile.TemporaryDirectory(dir=folder, prefix="export-") as inside:
-            export_onnx(model, Path(inside))
-            int8.quantize(Path(inside), folder, steps[0])
+            _export(model, runtime, Path(inside))
+            notes = quantize_graph(runtime, Path(inside), folder, step, texts)
     model.module.config.save_pretrained(str(folder))
     save_tokenizer(model, folder)
+    return notes
+
+
+def _export(model: TextClassifier, runtime: Runtime, folder: Path) -> None:
+    if runtime == "onnxruntime":
+        export_onnx(model, folder)
+        return
+    from leanglot.export.openvino import export_openvino
+
+    export_openvino(model, folder)
+
+
+def _facts(
+    candidate: CandidateConfig, recipe: Recipe, making: Making, texts: Calibrated | None, notes: tuple[str, ...]
+) -> dict[str, object]:
+    """What the manifest says of how the artifact was made."""
+    return {
+        "name": candidate.name,
+        "runtime": candidate.runtime,
+        "model_file": _MODEL_FILES[candidate.runtime],
+        "recipe": recipe,
+        "versions": versions(candidate.runtime),
+        "target_isa": making.isa if quantization_of(recipe) is not None else (),
+        "calibration": {} if texts is None else texts.texts.counts,
+        "notes": (*notes, *(() if texts is None else texts.texts.notes)),
+    }

@@ -6,7 +6,8 @@ from typing import Final
 
 from leanglot.cache import cache_folder
 from leanglot.config import Columns, DataConfig, RunConfig
-from leanglot.data.demo import DemoData, demo_data
+from leanglot.data.demo import demo_data
+from leanglot.data.examples import Examples
 from leanglot.models.demo import ADAPTER, MAX_LENGTH, build_encoder, load_tokenizer, merge_adapter
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier
 from leanglot.results.atomic import atomic_folder, write_text_atomically
@@ -35,7 +36,8 @@ def prepare_demo(out: Path, *, quick: bool = False) -> RunConfig:
     RunFolder(out).create()
     return RunConfig(
         model=str(demo_model()),
-        data=DataConfig(path=write_demo_data(data, out / "data"), columns=Columns(group="group")),
+        data=DataConfig(path=write_demo_data(data.test, out / "data" / "test.jsonl"), columns=Columns(group="group")),
+        calibration=DataConfig(path=write_demo_data(data.train, out / "data" / "train.jsonl")),
         output=out,
         limit_per_language=30 if quick else None,
     )
@@ -64,10 +66,9 @@ def demo_model() -> Path:
     return target
 
 
-def write_demo_data(data: DemoData, folder: Path) -> Path:
-    """Write the test sentences in the form `leanglot optimize` reads; returns the file."""
-    path, test = folder / "test.jsonl", data.test
-    rows = zip(test.texts, test.labels, test.languages, test.groups or (), strict=True)
+def write_demo_data(part: Examples, path: Path) -> Path:
+    """Write one part of the sentences in the form `leanglot optimize` reads; returns the file."""
+    rows = zip(part.texts, part.labels, part.languages, part.groups or (), strict=True)
     lines = [
         json.dumps({"text": text, "label": label, "language": language, "group": group}, ensure_ascii=False)
         for text, label, language, group in rows

@@ -1,34 +1,42 @@
 """From a candidate's measures to its record: every language judged against the baseline on the same examples."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from leanglot.config import CandidateConfig, RunConfig
+from leanglot.decide.alarms import AlarmEvidence, alarms
 from leanglot.decide.verdict import candidate_status, judge
 from leanglot.measure.quality import score
 from leanglot.results.measures import Quality
-from leanglot.results.records import Candidate, LanguageResult, Status, Verdict
+from leanglot.results.records import Candidate, Environment, LanguageResult, Status, Verdict
 from leanglot.trials import Trial
 
 
-def baseline_record(trial: Trial, notes: tuple[str, ...] = ()) -> Candidate:
+def baseline_record(trial: Trial, machine: Environment, notes: tuple[str, ...] = ()) -> Candidate:
     """The record of the baseline: 1 times as fast as itself, and judged against nothing.
 
     Args:
         trial: What was measured.
+        machine: Where it was measured.
         notes: What to know of the model, told as warnings.
     """
     itself = {"speedup": 1.0, "throughput_gain": 1.0, "size_reduction": 0.0}
     record = _record(trial, "baseline", None, {})
-    return record.model_copy(update=itself | {"warnings": (*record.warnings, *notes, *_cut(trial, 0))})
+    record = record.model_copy(update=itself | {"warnings": (*record.warnings, *notes, *_cut(trial, 0))})
+    return _alarmed(record, record, trial, machine)
 
 
-def judged_record(trial: Trial, baseline: Trial, config: RunConfig) -> Candidate:
+def judged_record(
+    trial: Trial, baseline: Trial, compared: Candidate, config: RunConfig, machine: Environment
+) -> Candidate:
     """The record of a candidate with a verdict per language.
 
     Args:
         trial: The candidate.
         baseline: The baseline, on the same examples.
+        compared: The baseline's record.
         config: Margin and error level.
+        machine: Where they were measured.
     """
     verdicts = judge(
         baseline.predictions.correct,
@@ -42,7 +50,27 @@ def judged_record(trial: Trial, baseline: Trial, config: RunConfig) -> Candidate
     record = _record(trial, status, reason, verdicts)
     own, other = trial.weight.size_bytes, baseline.weight.size_bytes
     warnings = (*record.warnings, *_cut(trial, _number_cut(baseline)))
-    return record.model_copy(update={"size_reduction": 1 - own / other, "warnings": warnings})
+    record = record.model_copy(update={"size_reduction": 1 - own / other, "warnings": warnings})
+    return _alarmed(record, compared, trial, machine, config.alpha)
+
+
+def _alarmed(
+    record: Candidate, compared: Candidate, trial: Trial, machine: Environment, alpha: float = 0.05
+) -> Candidate:
+    """The record with the alarms that its measures raise."""
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for tag, label in zip(trial.predictions.language, trial.predictions.label, strict=True):
+        labels[tag][label] += 1
+    evidence = AlarmEvidence(
+        candidate=record,
+        baseline=compared,
+        invariance=trial.invariance,
+        target_isa=trial.made.manifest.target_isa,
+        machine_isa=machine.isa,
+        label_counts=labels,
+        alpha=alpha,
+    )
+    return record.model_copy(update={"alarms": alarms(evidence)})
 
 
 def failed_record(config: CandidateConfig, reason: str) -> Candidate:
@@ -86,6 +114,9 @@ def _record(trial: Trial, status: Status, reason: str | None, verdicts: Mapping[
         recall=quality.recall,
         languages={tag: _language(trial, tag, quality, verdicts.get(tag)) for tag in quality.languages},
         warnings=trial.warnings,
+        ledger=trial.weight.ledger,
+        threads=trial.threads,
+        threads_p50_ms=trial.made.manifest.threads_p50_ms,
     )
 
 

@@ -5,22 +5,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 
+from leanglot.artifacts import quantization_of
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
+from leanglot.data.calibration import CalibrationPool, read_calibration
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
-from leanglot.errors import LeanglotError, ModelError, StorageError
+from leanglot.errors import DataError, LeanglotError, ModelError, StorageError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.judging import baseline_record, failed_record, judged_record
 from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.progress import Observer, Silent
+from leanglot.quantizers import Making, needs_calibration
+from leanglot.repairing.runs import repair_trial
 from leanglot.report.files import write_report
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
-from leanglot.results.records import Candidate, RunReport
+from leanglot.results.records import Candidate, Repair, RunReport
 from leanglot.results.storage import is_full
-from leanglot.trials import Bench, Trial, forget_disturbed, run_trial
+from leanglot.techniques.targets import target_extensions
+from leanglot.trials import Bench, Trial, forget_disturbed, run_trial, threads_of
 
 
 def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort = FULL) -> RunReport:
@@ -54,9 +59,13 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
 def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
     """The baseline first, then each candidate against it; then the verdicts, the recommendations and the report."""
     baseline = try_baseline(bench)
-    candidates = [try_candidate(bench, candidate) for candidate in config.candidates]
+    candidates = [try_candidate(bench, candidate, baseline) for candidate in config.candidates]
 
-    judged = judge_all(config, bench.model, baseline, candidates)
+    judged = judge_all(config, bench, baseline, candidates)
+    repairs, repaired = repair_harmed(config, bench, baseline, candidates, judged)
+    if repaired:
+        candidates += repaired
+        judged = judge_all(config, bench, baseline, candidates)
     report = RunReport(
         created_at=datetime.now(UTC),
         environment=bench.environment,
@@ -67,6 +76,7 @@ def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
         baseline=BASELINE_NAME,
         candidates=judged,
         recommendations=recommend(judged, strict=config.strict),
+        repairs=repairs,
     )
     bench.folder.write_report(report)
     write_report(report, bench.folder.path)
@@ -100,15 +110,43 @@ def set_up(
     observer: Observer,
 ) -> Bench:
     """What all trials share."""
+    environment = read_environment(config.threads or available_cores())
     return Bench(
         model=model,
         exam=exam,
-        environment=read_environment(config.threads or available_cores()),
+        environment=environment,
+        making=Making(
+            isa=target_extensions(config.target_isa, environment.isa),
+            calibration=calibration_pool(config, exam),
+            served=tuple(exam.summary.examples),
+        ),
+        threads=config.threads,
         effort=effort,
         batch_tokens=config.batch_tokens,
         folder=folder,
         observer=observer,
     )
+
+
+def calibration_pool(config: RunConfig, exam: Exam) -> CalibrationPool | None:
+    """Texts that activation ranges may be taken from, none of which is judged; None where no candidate needs them.
+
+    Raises:
+        DataError: A candidate needs them and there are none.
+    """
+    if not any(needs_calibration(step) for candidate in config.candidates for step in candidate.recipe):
+        return None
+    return read_pool(config, exam)
+
+
+def read_pool(config: RunConfig, exam: Exam) -> CalibrationPool:
+    """Texts of the training split, or of the file that is named for calibration; none of them is judged.
+
+    Raises:
+        DataError: There are none.
+    """
+    source = config.calibration or config.data
+    return read_calibration(source.path, source.columns, set(exam.examples.texts))
 
 
 def try_baseline(bench: Bench) -> Trial:
@@ -128,14 +166,14 @@ def try_baseline(bench: Bench) -> Trial:
         ) from error
 
 
-def try_candidate(bench: Bench, config: CandidateConfig) -> Trial | Failed:
+def try_candidate(bench: Bench, config: CandidateConfig, baseline: Trial) -> Trial | Failed:
     """Run a candidate's trial; whatever goes wrong with it alone does not stop the run.
 
     Raises:
         StorageError: The disk is full, which would stop every other candidate too.
     """
     try:
-        return run_trial(bench, config, in_memory(bench.model, bench.environment.threads))
+        return run_trial(bench, config, in_memory(bench.model, threads_of(bench, baseline.made)))
     except StorageError:
         raise
     except Exception as error:  # engines raise anything; the reason goes into the report
@@ -148,15 +186,45 @@ def try_candidate(bench: Bench, config: CandidateConfig) -> Trial | Failed:
         return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
 
 
+def repair_harmed(
+    config: RunConfig,
+    bench: Bench,
+    baseline: Trial,
+    candidates: Sequence[Trial | Failed],
+    judged: Sequence[Candidate],
+) -> tuple[dict[str, Repair], list[Trial]]:
+    """Where repair is asked for: each quantized candidate that harms a language, and what became of it."""
+    rejected = {record.name for record in judged if record.status == "rejected"}
+    harmful = [trial for trial in candidates if isinstance(trial, Trial) and trial.config.name in rejected]
+    patients = [trial for trial in harmful if quantization_of(trial.config.recipe) is not None]
+    if config.repair is None or not patients:
+        return {}, []
+    pool = bench.making.calibration or training_texts(config, bench.exam)
+    found = {trial.config.name: repair_trial(bench, config, trial, baseline, pool) for trial in patients}
+    repairs = {name: repair for name, (repair, _) in found.items()}
+    return repairs, [trial for _, trial in found.values() if trial is not None]
+
+
+def training_texts(config: RunConfig, exam: Exam) -> CalibrationPool | None:
+    """Texts of the training split, where there are any."""
+    try:
+        return read_pool(config, exam)
+    except DataError:
+        if config.calibration is not None:
+            raise
+        return None
+
+
 def judge_all(
-    config: RunConfig, model: TextClassifier, baseline: Trial, candidates: Sequence[Trial | Failed]
+    config: RunConfig, bench: Bench, baseline: Trial, candidates: Sequence[Trial | Failed]
 ) -> tuple[Candidate, ...]:
     """Every language of every candidate against the baseline; then who is dominated by whom."""
-    records = [baseline_record(baseline, model.notes)]
+    compared = baseline_record(baseline, bench.environment, bench.model.notes)
+    records = [compared]
     for trial in candidates:
         if isinstance(trial, Failed):
             records.append(failed_record(trial.config, trial.reason))
         else:
-            records.append(judged_record(trial, baseline, config))
+            records.append(judged_record(trial, baseline, compared, config, bench.environment))
     flags = pareto_flags(records)
     return tuple(record.model_copy(update={"pareto": flags[record.name]}) for record in records)

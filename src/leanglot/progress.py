@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-Stage = Literal["waiting", "making", "evaluating", "weighing", "cold start", "timing", "done", "kept", "failed"]
+Stage = Literal[
+    "waiting", "making", "evaluating", "weighing", "cold start", "timing", "repairing", "done", "kept", "failed"
+]
 
 
 class Observer(Protocol):
     """Whoever watches a run; the terminal's progress display is one."""
 
     def plan(self, candidates: Sequence[str]) -> None:
-        """The names of all candidates, before the first one starts."""
+        """The names of the candidates, before the first one starts; a repair may add some."""
         ...
 
     def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:

@@ -1,7 +1,28 @@
 """Keeps the progress bars and advice of other libraries out of ours."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_NOISY_WHEN_IMPORTED: Final = ("torchao", "torch.utils._pytree")
+
+
+@contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Silence what torchao says while it is imported, which transformers does wherever it is installed.
+
+    It reports CUDA libraries that a CPU build of PyTorch cannot load, and PyTorch reports its use of enumerations.
+    """
+    loggers = [logging.getLogger(name) for name in _NOISY_WHEN_IMPORTED]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

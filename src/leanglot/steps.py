@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from leanglot.artifacts import make_artifact, quantize_artifact
+from leanglot.artifacts import knowing_threads, make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
+from leanglot.data.calibration import read_calibration
+from leanglot.data.reading import read_examples
 from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, ModelError, RunError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
@@ -19,6 +21,7 @@ from leanglot.measure.weight import weigh
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import load_text_classifier
 from leanglot.progress import Observer, Silent
+from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder, remove_leftovers
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.manifest import MANIFEST_NAME, Manifest, is_artifact, read_manifest
@@ -26,6 +29,7 @@ from leanglot.results.measures import ColdStart, Quality, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
 from leanglot.runtimes.classifier import Classifier, Encoded
+from leanglot.techniques.targets import target_extensions
 
 
 class Evaluation(BaseModel):
@@ -182,28 +186,69 @@ def benchmark(
 
 
 def transform(
-    model: str, candidate: CandidateConfig, out: Path, *, allow_pickle: bool = False, force: bool = False
+    model: str,
+    candidate: CandidateConfig,
+    out: Path,
+    making: Making | None = None,
+    *,
+    search: bool = True,
+    allow_pickle: bool = False,
+    force: bool = False,
 ) -> Manifest:
-    """Carry out one recipe on one model, or on an artifact with an ONNX graph, and write the artifact.
+    """Carry out one recipe on one model, or on an artifact with a graph, and write the artifact.
+
+    Args:
+        model: A model folder, an artifact, or a name on the hub.
+        candidate: The recipe.
+        out: The artifact's folder.
+        making: The target machine, and texts for calibration; None takes this machine, and no texts.
+        search: Try which number of threads answers fastest, for the artifact to know.
+        allow_pickle: Whether pickled weights may be read.
+        force: Replace an artifact that is there.
 
     Raises:
         RunError: The folder exists and `force` is off, or it is not one that may be replaced.
         LeanglotError: The model cannot be used or the recipe does not fit it.
     """
     out = out.absolute()
-    source, isa = resolve_model(model, allow_pickle=allow_pickle), read_environment(available_cores()).isa
-    _check_place(out, source, force=force)
+    source, cores = resolve_model(model, allow_pickle=allow_pickle), available_cores()
+    making = making or make_making(None, None)
+    check_place(out, source, force=force)
     remove_leftovers(out.parent)
-    if is_artifact(source) and read_manifest(source).runtime == "onnxruntime":
-        with atomic_folder(out) as folder:
-            return quantize_artifact(source, candidate, folder, isa)
-    loaded = load_text_classifier(source, allow_pickle=allow_pickle)
     with atomic_folder(out) as folder:
-        return make_artifact(loaded, candidate, folder, isa)
+        if is_artifact(source) and read_manifest(source).runtime != "pytorch":
+            manifest = quantize_artifact(source, candidate, folder, making)
+        else:
+            manifest = make_artifact(load_text_classifier(source, allow_pickle=allow_pickle), candidate, folder, making)
+        return knowing_threads(folder, manifest, cores) if search else manifest
 
 
-def _check_place(out: Path, source: Path, *, force: bool) -> None:
-    """Nothing but an artifact of ours is ever replaced, and never the model itself."""
+def make_making(target_isa: str | None, calibration: DataConfig | None, judged: DataConfig | None = None) -> Making:
+    """What making an artifact needs beside the model and the recipe.
+
+    Args:
+        target_isa: Name of the target's instruction set; None takes this machine's.
+        calibration: Texts that activation ranges may be taken from.
+        judged: Examples whose texts are left out of them.
+
+    Raises:
+        ConfigError: The instruction set is unknown.
+        DataError: The texts cannot be used.
+    """
+    isa = target_extensions(target_isa, read_environment(available_cores()).isa)
+    examples = None if judged is None else read_examples(judged.path, judged.columns)[0]
+    texts = set() if examples is None else set(examples.texts)
+    pool = None if calibration is None else read_calibration(calibration.path, calibration.columns, texts)
+    served = () if examples is None else tuple(sorted(set(examples.languages)))
+    return Making(isa=isa, calibration=pool, served=served)
+
+
+def check_place(out: Path, source: Path, *, force: bool) -> None:
+    """Nothing but an artifact of ours is ever replaced, and never the model itself.
+
+    Raises:
+        RunError: The folder exists and is not to be replaced.
+    """
     if not out.exists() and not out.is_symlink():
         return
     if not force:

@@ -3,37 +3,38 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from leanglot.artifacts import make_artifact
+from leanglot.artifacts import knowing_threads, make_artifact, quantization_of, versions
 from leanglot.config import CandidateConfig
 from leanglot.errors import ModelError
 from leanglot.exam import Effort, Exam
 from leanglot.export.parity import logit_differences, parity_warnings
 from leanglot.measure.cold_start import measure_cold_start
+from leanglot.measure.invariance import measure_invariance
 from leanglot.measure.quality import answer_all
 from leanglot.measure.speed import measure_speed
 from leanglot.measure.subject import in_memory
 from leanglot.measure.weight import weigh
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.progress import Observer
+from leanglot.quantizers import Making, needs_calibration
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.folder import CandidateFolder, RunFolder
 from leanglot.results.manifest import Manifest, file_digest, read_manifest, verify_files
-from leanglot.results.measures import ColdStart, Speed, Weight
+from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.predictions import Predictions, read_predictions, write_predictions
 from leanglot.results.records import Environment
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
-from leanglot.techniques import Int8, Recipe
+from leanglot.techniques import MagnitudePruning, Recipe
 
-_MADE_BY: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
+_INVARIANCE_TEXTS: Final = 24
 
 
 class Made(BaseModel):
@@ -82,8 +83,10 @@ class Trial:
 
     Attributes:
         config: What was asked for.
+        threads: Threads that it ran with.
         made: The artifact.
         parity: Whether the export answers like the model.
+        invariance: Whether its answers depend on what else is in a batch.
         evaluated: Facts about the tokenized examples.
         predictions: Its answer to each example.
         weight: Size and sparsity.
@@ -92,8 +95,10 @@ class Trial:
     """
 
     config: CandidateConfig
+    threads: int
     made: Made
     parity: Parity
+    invariance: Invariance
     evaluated: Evaluated
     predictions: Predictions
     weight: Weight
@@ -103,9 +108,7 @@ class Trial:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the owner should know."""
-        slower = self.speed.speedup is not None and self.speed.speedup < 1
-        told = (f"Slower than the baseline: {self.speed.speedup:.2f}×.",) if slower else ()
-        return (*self.parity.warnings, *told, *self.speed.warnings)
+        return (*self.made.manifest.notes, *self.parity.warnings, *self.speed.warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ class Bench:
         model: The baseline model.
         exam: The examples and timed texts.
         environment: The machine.
+        making: The target machine, and texts for calibration.
+        threads: Threads of every engine; None has each candidate's own number searched, up to the machine's.
         effort: How much is measured.
         batch_tokens: Largest batch in tokens.
         folder: The run's folder.
@@ -126,6 +131,8 @@ class Bench:
     model: TextClassifier
     exam: Exam
     environment: Environment
+    making: Making
+    threads: int | None
     effort: Effort
     batch_tokens: int
     folder: RunFolder
@@ -143,37 +150,39 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
     """
     place = bench.folder.candidate(config.name)
     artifact, store = place.artifact, Checkpoints(place.path)
-    opened = functools.cache(lambda: _open(bench, artifact, baseline))
     enter = functools.partial(bench.observer.enter, config.name)
     advance = functools.partial(bench.observer.advance, config.name)
 
-    made_key = key_of(bench.model.source, bench.model.max_length, config, bench.environment.isa, _versions())
+    machine = key_of(bench.environment.cpu, bench.environment.isa, bench.environment.threads, bench.effort)
+    made_key = _made_key(bench, config)
     enter("making")
     made = store.load("made", made_key, Made)
     if made is None or not _is_whole(artifact, made.manifest):
         made = _make(bench, config, artifact)
         store.save("made", made_key, made)
-    if config.runtime == "onnxruntime" and not any(isinstance(step, Int8) for step in config.recipe):
+    if config.runtime == "onnxruntime" and quantization_of(config.recipe) is None:
         bench.exports[config.recipe] = artifact
+    opened = functools.cache(lambda: open_trial(bench, artifact, made, itself=baseline is None))
 
     exam_key = key_of(made_key, bench.exam.summary.digest, bench.batch_tokens)
     parity = store.keep("parity", exam_key, Parity, lambda: _compare(bench, config, opened))
+    invariance_key = key_of(exam_key, bench.exam.latency_positions)
+    invariance = store.keep("invariance", invariance_key, Invariance, lambda: _vary_batches(bench, opened()))
     enter("evaluating", len(bench.exam.examples))
     evaluated, predictions = _evaluate(bench, place, store, exam_key, opened, advance)
 
     enter("weighing")
     weight = store.keep("weight", made_key, Weight, lambda: weigh(artifact, opened()))
 
-    machine = key_of(bench.environment.cpu, bench.environment.isa, bench.environment.threads, bench.effort)
     cold_key = key_of(made_key, machine, _first_text(bench.exam))
     enter("cold start")
-    cold = store.keep("cold-start", cold_key, ColdStart, lambda: _start_cold(bench, artifact))
+    cold = store.keep("cold-start", cold_key, ColdStart, lambda: _start_cold(bench, artifact, made))
 
     enter("timing", len(bench.exam.latency_positions))
     speed_key = key_of(exam_key, machine, bench.exam.latency_positions, bench.exam.batch_positions)
     speed = store.keep("speed", speed_key, Speed, lambda: _time(bench, opened(), baseline, advance))
     enter("done" if store.saved else "kept")
-    return Trial(config, made, parity, evaluated, predictions, weight, cold, speed)
+    return Trial(config, threads_of(bench, made), made, parity, invariance, evaluated, predictions, weight, cold, speed)
 
 
 def forget_disturbed(bench: Bench, trial: Trial) -> None:
@@ -182,15 +191,34 @@ def forget_disturbed(bench: Bench, trial: Trial) -> None:
         Checkpoints(bench.folder.candidate(trial.config.name).path).forget("speed")
 
 
-def _open(bench: Bench, artifact: Path, baseline: Classifier | None) -> Classifier:
-    threads = bench.environment.threads
-    return in_memory(bench.model, threads) if baseline is None else load(artifact, threads)
+def open_trial(bench: Bench, artifact: Path, made: Made, *, itself: bool = False) -> Classifier:
+    """A finished artifact with the number of threads that it runs with; `itself` is the model in memory."""
+    threads = threads_of(bench, made)
+    return in_memory(bench.model, threads) if itself else load(artifact, threads)
+
+
+def threads_of(bench: Bench, made: Made) -> int:
+    """The number of threads that an artifact runs with in this run."""
+    return bench.threads or made.manifest.threads or bench.environment.threads
+
+
+def _made_key(bench: Bench, config: CandidateConfig) -> str:
+    """Everything that shapes an artifact, and the machine where its threads were searched."""
+    texts = bench.making.calibration if any(map(needs_calibration, config.recipe)) else None
+    searched = (bench.environment.cpu, bench.environment.threads) if bench.threads is None else ()
+    shaping = (bench.model.source, bench.model.max_length, config, bench.making.isa, versions(config.runtime))
+    return key_of(*shaping, None if texts is None else (texts, bench.making.served), searched)
 
 
 def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
-    graph = bench.exports.get(tuple(step for step in config.recipe if not isinstance(step, Int8)))
+    """Make the artifact, and have it know how many threads suit it where the user chose no number."""
+    model_steps = tuple(step for step in config.recipe if isinstance(step, MagnitudePruning))
+    graph = bench.exports.get(model_steps) if config.runtime == "onnxruntime" else None
     with atomic_folder(artifact) as folder:
-        return Made(manifest=make_artifact(bench.model, config, folder, bench.environment.isa, graph))
+        manifest = make_artifact(bench.model, config, folder, bench.making, graph)
+        if bench.threads is None:
+            manifest = knowing_threads(folder, manifest, bench.environment.threads)
+        return Made(manifest=manifest)
 
 
 def _is_whole(artifact: Path, manifest: Manifest) -> bool:
@@ -245,10 +273,13 @@ def _describe_tokens(exam: Exam, encoded: Encoded, digest: str) -> Evaluated:
     )
 
 
-def _start_cold(bench: Bench, artifact: Path) -> ColdStart:
-    return measure_cold_start(
-        artifact, _first_text(bench.exam), bench.environment.threads, repetitions=bench.effort.cold_starts
-    )
+def _vary_batches(bench: Bench, classifier: Classifier) -> Invariance:
+    return measure_invariance(classifier, bench.exam.texts(bench.exam.latency_positions[:_INVARIANCE_TEXTS]))
+
+
+def _start_cold(bench: Bench, artifact: Path, made: Made) -> ColdStart:
+    threads = threads_of(bench, made)
+    return measure_cold_start(artifact, _first_text(bench.exam), threads, repetitions=bench.effort.cold_starts)
 
 
 def _first_text(exam: Exam) -> str:
@@ -258,7 +289,3 @@ def _first_text(exam: Exam) -> str:
 def _time(bench: Bench, candidate: Classifier, baseline: Classifier | None, advance: Callable[[int], None]) -> Speed:
     work = bench.exam.workload(candidate, bench.batch_tokens, bench.effort.rounds)
     return measure_speed(candidate, baseline, work, advance)
-
-
-def _versions() -> dict[str, str]:
-    return {package: metadata.version(package) for package in _MADE_BY}

@@ -84,7 +84,8 @@ def test_an_exported_artifact_can_be_quantized(tiny_model, tmp_path, capsys):
     run(capsys, "quantize", tmp_path / "onnx", "--out", tmp_path / "later")
     run(capsys, "quantize", tiny_model, "--out", tmp_path / "at-once")
     later, at_once = (read_manifest(tmp_path / name) for name in ("later", "at-once"))
-    assert later == at_once
+    assert later.files == at_once.files
+    assert (later.recipe, later.labels, later.source) == (at_once.recipe, at_once.labels, at_once.source)
     assert leanglot.load(tmp_path / "later", verify=True).predict(["filler-1 de-music-3"])[0].label == "music"
 
 

@@ -59,9 +59,9 @@ def browser():
         started.close()
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    stored = Path(__file__).parents[1] / "golden" / "report-v1.json"
+@pytest.fixture(scope="module", params=["report-v1", "report-v1-quantized"])
+def address(request, tmp_path_factory):
+    stored = Path(__file__).parents[1] / "golden" / f"{request.param}.json"
     report = RunReport.model_validate_json(stored.read_text(encoding="utf-8"))
     return write_report(report, tmp_path_factory.mktemp("run"))[0].as_uri()
 

@@ -17,6 +17,7 @@ from leanglot.errors import RecipeError
 from leanglot.measure.subject import in_memory
 from leanglot.measure.weight import folder_size
 from leanglot.models.text_classifier import linear_sparsity, load_text_classifier
+from leanglot.quantizers import Making
 from leanglot.results.manifest import read_manifest, verify_files
 from leanglot.runtimes.loading import load
 from leanglot.techniques import Int8, MagnitudePruning
@@ -39,7 +40,7 @@ def plain_batch(folder):
 
 def test_an_artifact_for_pytorch_is_a_plain_transformers_model(any_family, tmp_path):
     model = load_text_classifier(any_family)
-    make_artifact(model, CandidateConfig(name="fp32", runtime="pytorch"), tmp_path, isa=())
+    make_artifact(model, CandidateConfig(name="fp32", runtime="pytorch"), tmp_path, Making())
     assert {path.name for path in tmp_path.iterdir()} == TOKENIZER_FILES | {"model.safetensors"}
     plain = AutoModelForSequenceClassification.from_pretrained(str(tmp_path)).eval()
     with torch.inference_mode():
@@ -51,7 +52,7 @@ def test_an_artifact_for_pytorch_is_a_plain_transformers_model(any_family, tmp_p
 @pytest.mark.parametrize("recipe", [(), (Int8(),)], ids=["fp32", "int8"])
 def test_an_artifact_for_onnx_runtime_runs_on_plain_onnx_runtime(any_family, tmp_path, recipe):
     model = load_text_classifier(any_family)
-    make_artifact(model, CandidateConfig(name="graph", recipe=recipe), tmp_path, isa=("avx512_vnni",))
+    make_artifact(model, CandidateConfig(name="graph", recipe=recipe), tmp_path, Making(isa=("avx512_vnni",)))
     assert {path.name for path in tmp_path.iterdir()} == TOKENIZER_FILES | {"model.onnx", "model.onnx.data"}
     session = ort.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], dict(plain_batch(tmp_path)))
@@ -64,7 +65,7 @@ def test_an_artifact_for_onnx_runtime_runs_on_plain_onnx_runtime(any_family, tmp
 
 def test_the_manifest_says_how_it_was_made(tiny_classifier, tmp_path):
     candidate = CandidateConfig(name="pruned-int8", recipe=(HALF, Int8()))
-    written = make_artifact(tiny_classifier, candidate, tmp_path, isa=("avx2",))
+    written = make_artifact(tiny_classifier, candidate, tmp_path, Making(isa=("avx2",)))
     assert written == read_manifest(tmp_path)
     verify_files(tmp_path, written)
     assert (written.name, written.runtime, written.model_file) == ("pruned-int8", "onnxruntime", "model.onnx")
@@ -79,13 +80,13 @@ def test_the_manifest_says_how_it_was_made(tiny_classifier, tmp_path):
 
 def test_the_target_machine_decides_the_range(tiny_classifier, tmp_path):
     candidate = CandidateConfig(name="int8", recipe=(Int8(),))
-    manifest = make_artifact(tiny_classifier, candidate, tmp_path, isa=("avx2", "avx512_vnni"))
+    manifest = make_artifact(tiny_classifier, candidate, tmp_path, Making(isa=("avx2", "avx512_vnni")))
     assert manifest.recipe == (Int8(reduce_range=False),)
 
 
 @pytest.mark.parametrize("runtime", ["pytorch", "onnxruntime"])
 def test_pruning_comes_before_the_export(tiny_classifier, tmp_path, runtime):
-    make_artifact(tiny_classifier, CandidateConfig(name="half", runtime=runtime, recipe=(HALF,)), tmp_path, isa=())
+    make_artifact(tiny_classifier, CandidateConfig(name="half", runtime=runtime, recipe=(HALF,)), tmp_path, Making())
     expected = in_memory(prune(tiny_classifier, HALF), threads=1)
     np.testing.assert_allclose(logits_of(tmp_path), expected.logits(expected.encode(TEXTS).rows), atol=1e-5)
 
@@ -94,7 +95,7 @@ def test_int8_comes_after_pruning_and_weighs_less(tiny_classifier, tmp_path):
     exact, small = tmp_path / "exact", tmp_path / "small"
     for folder, recipe in ((exact, (HALF,)), (small, (HALF, Int8()))):
         folder.mkdir()
-        make_artifact(tiny_classifier, CandidateConfig(name="half", recipe=recipe), folder, isa=("avx_vnni",))
+        make_artifact(tiny_classifier, CandidateConfig(name="half", recipe=recipe), folder, Making(isa=("avx_vnni",)))
     difference = np.abs(logits_of(exact) - logits_of(small)).max()
     assert 0 < difference < 0.1 * np.ptp(logits_of(exact))
     assert folder_size(small) < folder_size(exact)
@@ -103,7 +104,7 @@ def test_int8_comes_after_pruning_and_weighs_less(tiny_classifier, tmp_path):
 def test_the_model_itself_is_left_as_it_was(tiny_classifier, tmp_path):
     before = {name: weight.clone() for name, weight in tiny_classifier.module.state_dict().items()}
     candidate = CandidateConfig(name="half", recipe=(HALF, MagnitudePruning(sparsity=0.8, scope="layer")))
-    manifest = make_artifact(tiny_classifier, candidate, tmp_path, isa=())
+    manifest = make_artifact(tiny_classifier, candidate, tmp_path, Making())
     assert manifest.recipe == candidate.recipe
     assert linear_sparsity(tiny_classifier.module) == 0
     assert all(torch.equal(weight, before[name]) for name, weight in tiny_classifier.module.state_dict().items())
@@ -111,7 +112,7 @@ def test_the_model_itself_is_left_as_it_was(tiny_classifier, tmp_path):
 
 def test_the_tokenizer_alone_cuts_as_the_model_needs(tiny_model, tmp_path):
     model = load_text_classifier(tiny_model, max_length=12)
-    make_artifact(model, CandidateConfig(name="short"), tmp_path, isa=())
+    make_artifact(model, CandidateConfig(name="short"), tmp_path, Making())
     assert plain_batch(tmp_path)["input_ids"].shape == (3, 12)
     assert json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))["model_max_length"] == 12
 
@@ -122,5 +123,5 @@ def test_a_failing_step_leaves_no_half_made_export(tiny_classifier, tmp_path, mo
 
     monkeypatch.setattr(int8, "quantize", fail)
     with pytest.raises(RecipeError):
-        make_artifact(tiny_classifier, CandidateConfig(name="int8", recipe=(Int8(),)), tmp_path, isa=())
+        make_artifact(tiny_classifier, CandidateConfig(name="int8", recipe=(Int8(),)), tmp_path, Making())
     assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,11 @@
 """Other libraries are silenced for a while, and speak again afterwards."""
 
+import logging
+
 import pytest
 from transformers.utils import logging as transformers_logging
 
-from leanglot.quiet import quiet_transformers
+from leanglot.quiet import quiet_imports, quiet_transformers
 
 
 def test_transformers_speaks_again_after_it_was_quiet_even_when_the_inside_fails():
@@ -19,3 +21,11 @@ def test_transformers_speaks_again_after_it_was_quiet_even_when_the_inside_fails
         fail()
     assert transformers_logging.get_verbosity() == verbosity
     assert transformers_logging.is_progress_bar_enabled() == shown
+
+
+def test_torchao_speaks_again_after_it_was_imported():
+    logger = logging.getLogger("torchao")
+    before = logger.level
+    with quiet_imports():
+        assert not logger.isEnabledFor(logging.WARNING)
+    assert logger.level == before

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from leanglot.cli.console import show_error
-from leanglot.cli.making import export, prune, quantize
+from leanglot.cli.making import export, prune
 from leanglot.cli.measuring import benchmark, doctor, evaluate
+from leanglot.cli.quantizing import quantize
 from leanglot.cli.runs import demo, optimize, recommend, report
+from leanglot.cli.tuning import repair, sweep
 from leanglot.errors import LeanglotError
+from leanglot.quiet import quiet_imports
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - the callback of a flag gets its value
@@ -40,7 +43,9 @@ def make_app() -> typer.Typer:
         rich_markup_mode="rich",
     )
     app.callback()(common)
-    for command in (demo, optimize, evaluate, benchmark, quantize, prune, export, report, recommend, doctor):
+    for command in (
+        *(demo, optimize, evaluate, benchmark, quantize, prune, export, sweep, repair, report, recommend, doctor),
+    ):
         app.command()(command)
     return app
 
@@ -51,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe that cannot write a sign gets "?", not a traceback
     try:
-        make_app()(args=None if arguments is None else list(arguments))
+        with quiet_imports():
+            make_app()(args=None if arguments is None else list(arguments))
     except LeanglotError as error:
         show_error(error)
         sys.exit(2)

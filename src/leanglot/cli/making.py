@@ -13,30 +13,12 @@ from leanglot.cli.options import (
 )
 
 
-def quantize(
-    model: Model,
-    out: NewFolder,
-    embeddings: Annotated[bool, typer.Option(help="Store the embedding table as INT8 rows.")] = True,
-    per_channel: Annotated[bool, typer.Option(help="One scale per output channel.")] = True,
-    reduce_range: Annotated[
-        bool | None, typer.Option(help="7-bit weights; by default decided by this machine's instruction set.")
-    ] = None,
-    allow_pickle: AllowPickle = False,
-    force: Force = False,
-) -> None:
-    """Write an ONNX artifact with dynamic INT8 weights."""
-    from leanglot.techniques import Int8
-
-    step = Int8(embeddings=embeddings, per_channel=per_channel, reduce_range=reduce_range)
-    _transform(model, out, "int8", "onnxruntime", [step], allow_pickle=allow_pickle, force=force)
-
-
 def prune(
     model: Model,
     out: NewFolder,
     sparsity: Annotated[float, typer.Option(help="Share of the linear layers' weights set to zero, in [0, 1).")],
     scope: Annotated[str, typer.Option(help="global: one ranking of all layers; layer: each layer's own.")] = "global",
-    runtime: Annotated[str, typer.Option(help="pytorch or onnxruntime.")] = "pytorch",
+    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
     allow_pickle: AllowPickle = False,
     force: Force = False,
 ) -> None:
@@ -45,9 +27,15 @@ def prune(
     _transform(model, out, "pruned", runtime, [step], allow_pickle=allow_pickle, force=force)
 
 
-def export(model: Model, out: NewFolder, allow_pickle: AllowPickle = False, force: Force = False) -> None:
-    """Write an ONNX artifact in FP32."""
-    _transform(model, out, "onnx-fp32", "onnxruntime", [], allow_pickle=allow_pickle, force=force)
+def export(
+    model: Model,
+    out: NewFolder,
+    runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
+    allow_pickle: AllowPickle = False,
+    force: Force = False,
+) -> None:
+    """Write an artifact in FP32 for another engine."""
+    _transform(model, out, "fp32", runtime, [], allow_pickle=allow_pickle, force=force)
 
 
 def _transform(

@@ -1,6 +1,5 @@
 """Subcommands that measure one model or artifact, or the machine."""
 
-
 import typer
 from rich.console import Console
 

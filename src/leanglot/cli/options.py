@@ -39,3 +39,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the full record as J
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer timed calls; in the demo also fewer examples.")]
 NewFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the artifact.", metavar="FOLDER")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
+TargetIsa = Annotated[
+    str | None,
+    typer.Option(help="avx2, avx512, avx512-vnni, amx or neon; this machine's own by default.", metavar="ISA"),
+]

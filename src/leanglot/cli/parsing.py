@@ -48,6 +48,11 @@ def data_config(data: Path, columns: dict[str, str | None]) -> "DataConfig":
     return make_data({"path": data, "columns": columns})
 
 
+def data_of(path: Path | None, columns: dict[str, str | None]) -> "DataConfig | None":
+    """Where data are that need not be given."""
+    return None if path is None else data_config(path, columns)
+
+
 def read_tolerances(options: Sequence[str]) -> dict[Any, float]:
     """``goal=0.01`` for each goal; the goals themselves are checked where they are used."""
     found = {}

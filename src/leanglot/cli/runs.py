@@ -21,6 +21,7 @@ from leanglot.cli.options import (
     Run,
     Seed,
     SplitColumn,
+    TargetIsa,
     TextColumn,
     Threads,
 )
@@ -61,6 +62,13 @@ def optimize(
     seed: Seed = 0,
     limit: Limit = None,
     max_length: Annotated[int | None, typer.Option(min=4, help="Longest input in tokens.")] = None,
+    target_isa: TargetIsa = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Texts for static activations and for repair, none of them judged.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put layers of quantized candidates that harm a language back to FP32.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
     allow_pickle: AllowPickle = False,
     quick: Quick = False,
@@ -85,7 +93,9 @@ def optimize(
             "margin": margin,
         }
         values |= {"alpha": alpha, "threads": threads, "seed": seed, "limit_per_language": limit}
-        values |= {"max_length": max_length, "strict": strict, "allow_pickle": allow_pickle}
+        values |= {"max_length": max_length, "strict": strict, "allow_pickle": allow_pickle, "target_isa": target_isa}
+        values |= {} if calibration is None else {"calibration": {"path": calibration, "columns": columns}}
+        values |= {"repair": {}} if repair else {}
         config = make_config(values if out is None else values | {"output": out}, "The options")
     _optimize(config, quick=quick)
 

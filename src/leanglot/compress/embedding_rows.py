@@ -33,7 +33,7 @@ def store_as_rows(graph: onnx.GraphProto, tables: Mapping[str, NDArray[Any]]) ->
         The arrays that the graph uses now: each large table as ``<name>_rows``, int8 of the table's shape, and
         ``<name>_scales``, float32 of shape ``(rows, 1)``; the others as they were.
     """
-    large = {name for name, table in tables.items() if _is_large(table)}
+    large = {name for name, table in tables.items() if is_large(table)}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         nodes += _row_lookup(node) if _looks_up_rows(node) and node.input[0] in large else [node]
@@ -68,13 +68,14 @@ def quantize_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray
     return rows, scales
 
 
+def is_large(table: NDArray[Any]) -> bool:
+    """Whether a table is worth storing as rows: FP32, and of a million values or more."""
+    return table.ndim == 2 and table.size >= _LARGE_TABLE and table.dtype == np.float32
+
+
 def _looks_up_rows(node: onnx.NodeProto) -> bool:
     axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
     return node.op_type == "Gather" and axes in ([], [0])
-
-
-def _is_large(table: NDArray[Any]) -> bool:
-    return table.ndim == 2 and table.size >= _LARGE_TABLE and table.dtype == np.float32
 
 
 def _row_lookup(node: onnx.NodeProto) -> list[onnx.NodeProto]:

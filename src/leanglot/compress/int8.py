@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from leanglot.compress.embedding_rows import lookup_tables, store_as_rows
+from leanglot.compress.fusion import find_attention, fuse
+from leanglot.compress.products import Products, Quantized, nothing_to_quantize, read_products
 from leanglot.errors import RecipeError
-from leanglot.models.graph import GRAPH_NAME, Arrays, load_graph, load_skeleton, save_graph
+from leanglot.models.graph import GRAPH_NAME, load_graph
 from leanglot.techniques import Int8
 from leanglot.techniques.targets import saturates
 
@@ -21,14 +21,16 @@ from leanglot.techniques.targets import saturates
 def resolve(config: Int8, isa: Collection[str]) -> Int8:
     """The config with ``reduce_range`` decided by the target's instruction set.
 
-    Signed 8-bit weights saturate 16-bit accumulators on x86 processors without VNNI; 7 bits cannot.
+    Products of full 8-bit weights are added up in pairs in 16 bits on x86 processors without VNNI, and can saturate
+    there. What cannot: weights of 7 bits. Unsigned weights saturate less (their kernels widen both sides to 16 bits
+    first), and keep all 8 bits where the range is left alone.
     """
     if config.reduce_range is not None:
         return config
     return config.model_copy(update={"reduce_range": saturates(isa)})
 
 
-def quantize(source: Path, target: Path, config: Int8) -> Path:
+def quantize(source: Path, target: Path, config: Int8) -> Quantized:
     """Quantize the graph of one folder into another.
 
     Args:
@@ -37,52 +39,47 @@ def quantize(source: Path, target: Path, config: Int8) -> Path:
         config: Resolved: ``reduce_range`` is decided.
 
     Returns:
-        The new graph's path.
+        The new graph.
 
     Raises:
-        RecipeError: The config is not resolved, or the graph has nothing to quantize.
+        RecipeError: The config is not resolved, ``keep`` names no layer, or there is nothing to quantize.
+        ModelError: A weight is NaN or infinite.
     """
     if config.reduce_range is None:
         raise RecipeError("reduce_range is undecided.", "Call resolve(config, isa) first, or set it.")
-    model, weights = load_skeleton(source)
-    # The quantizer would copy the tables and write them several times over, only to leave them as they are.
-    tables = {name: weights.pop(name) for name in sorted(lookup_tables(model.graph) & weights.keys())}
+    products = read_products(source)
+    attention = find_attention(products)
+    kept = products.kept(config.keep, [one.merged for one in attention])
+    kept |= {layer for one in attention if one.merged in kept for layer in one.layers}
+    rows = products.large_tables(kept) if config.embeddings else {}
+    if not {*products.layers().values()} - kept and not rows:
+        raise nothing_to_quantize(config.keep)
+    fused = fuse(products, attention, kept)
+    excluded = [node for node, layer in products.layers().items() if layer in kept]
     with tempfile.TemporaryDirectory(dir=target, prefix="quantizing-") as folder:
-        model = _quantize_products(model, weights, tables, config, Path(folder))
-    if not any(node.op_type == "MatMulInteger" for node in model.graph.node):
-        raise RecipeError("The graph has no matrix product with constant weights to quantize.")
-    return save_graph(model, target, store_as_rows(model.graph, tables) if config.embeddings else tables)
+        model = _quantize_products(products, excluded, config, Path(folder))
+    return Quantized(products.save(model, target, rows), fused.notes())
 
 
-def _quantize_products(
-    model: onnx.ModelProto, weights: Arrays, tables: Arrays, config: Int8, folder: Path
-) -> onnx.ModelProto:
+def _quantize_products(products: Products, excluded: list[str], config: Int8, folder: Path) -> onnx.ModelProto:
     """The graph with INT8 matrix products; it uses the tables by name, and holds all other weights."""
-    graph = model.graph
-    graph.initializer.extend(numpy_helper.from_array(np.asarray(values), name) for name, values in weights.items())
-    graph.input.extend(
-        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(table.dtype), table.shape)
-        for name, table in tables.items()
-    )
-    with _quiet():
+    with quiet_quantizer():
         quantize_dynamic(
-            model_input=model,
+            model_input=products.with_weights(),
             model_output=str(folder / GRAPH_NAME),
-            op_types_to_quantize=["MatMul"],
+            op_types_to_quantize=["MatMul", "Attention"],
+            nodes_to_exclude=excluded,
             per_channel=config.per_channel,
             reduce_range=config.reduce_range,
-            weight_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8 if config.weights == "signed" else QuantType.QUInt8,
             use_external_data_format=True,
             extra_options={"MatMulConstBOnly": True, "DefaultTensorType": TensorProto.FLOAT},
         )
-    quantized = load_graph(folder)
-    for item in [item for item in quantized.graph.input if item.name in tables]:
-        quantized.graph.input.remove(item)
-    return quantized
+    return load_graph(folder)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_quantizer() -> Iterator[None]:
     """ONNX Runtime advises on pre-processing through the root logger; nothing in it applies here."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))

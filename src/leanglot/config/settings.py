@@ -103,13 +103,13 @@ class RepairConfig(BaseModel):
 
     Attributes:
         layers: Most layers that are put back to FP32.
-        seconds: Most seconds it may take; None sets no limit.
+        seconds: Time after which no further variant is started.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: int = Field(default=8, strict=True, ge=1)
-    seconds: float | None = Field(default=None, gt=0)
+    seconds: float = Field(default=900.0, gt=0)
 
 
 def _default_candidates() -> tuple[CandidateConfig, ...]:

@@ -2,15 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leanglot.data.examples import Examples
 from leanglot.errors import DataError
-
-Balance = Literal["uniform", "proportional"]
+from leanglot.techniques import Balance
 
 
 def sample_per_language(examples: Examples, limit: int, seed: int) -> Examples:
@@ -36,38 +35,62 @@ def sample_per_language(examples: Examples, limit: int, seed: int) -> Examples:
     return _drawn(examples, dict.fromkeys(examples.languages, limit), seed)
 
 
-def sample_balanced(examples: Examples, n: int, seed: int, by: Balance = "uniform") -> Examples:
+def sample_balanced(
+    examples: Examples,
+    n: int,
+    seed: int,
+    by: Balance = "uniform",
+    *,
+    temperature: float = 1.0,
+    traffic: Mapping[str, float] | None = None,
+) -> Examples:
     """Draws ``n`` examples with a chosen balance between the languages.
 
     Args:
         examples: What to draw from.
         n: How many to draw in all; all examples where there are fewer.
         seed: The same seed draws the same examples.
-        by: ``uniform`` gives each language the same number; where one has too few, the others share the rest.
-            ``proportional`` keeps each language's share, with one example at least where ``n`` allows it.
+        by: ``uniform`` gives each language the same number. ``proportional`` keeps each language's share of the
+            examples, ``temperature`` makes shares proportional to n^(1/temperature), ``traffic`` takes the shares
+            given; all three give one example at least where ``n`` allows it. Where a language has too few, the others
+            share the rest.
+        temperature: For ``temperature``: 1 is proportional, and the larger, the more even.
+        traffic: For ``traffic``: shares by language, of any positive sum. Languages without a share, and shares without
+            examples, give nothing.
 
     Returns:
         The drawn examples in their old order. Labels and groups are spread as in `sample_per_language`.
 
     Raises:
-        DataError: When ``n`` is below 1.
+        DataError: When ``n`` is below 1, or no language of the traffic has examples.
     """
     if n < 1:
         raise DataError(f"A sample of {n} examples is empty.", "Allowed are 1 and more.")
     sizes = {tag: len(positions) for tag, positions in examples.by_language().items()}
-    quotas = _even_quotas(sizes, n, seed) if by == "uniform" else _proportional_quotas(sizes, n)
-    return _drawn(examples, quotas, seed)
+    if by == "uniform":
+        return _drawn(examples, _even_quotas(sizes, n, seed), seed)
+    weights: Mapping[str, float] = sizes
+    if by == "temperature":
+        weights = {tag: size ** (1 / temperature) for tag, size in sizes.items()}
+    elif by == "traffic":
+        weights = {tag: share for tag, share in (traffic or {}).items() if tag in sizes}
+    if not weights:
+        raise DataError(
+            f"No language of the traffic ({', '.join(sorted(traffic or {})) or 'none'}) has examples to draw from.",
+            f"There are examples in {', '.join(sorted(sizes))}.",
+        )
+    return _drawn(examples, _weighted_quotas(sizes, weights, n), seed)
 
 
 def _drawn(examples: Examples, quotas: Mapping[str, int], seed: int) -> Examples:
     chosen: list[int] = []
     for tag, positions in examples.by_language().items():
-        if len(positions) <= quotas[tag]:
+        if len(positions) <= quotas.get(tag, 0):
             chosen.extend(positions.tolist())
         else:
             # A stream of its own per language keeps one language's sample free of the others.
             rng = np.random.default_rng([seed, *tag.encode()])
-            chosen.extend(_drawn_in_language(examples, positions, quotas[tag], rng))
+            chosen.extend(_drawn_in_language(examples, positions, quotas.get(tag, 0), rng))
     return examples.subset(sorted(chosen))
 
 
@@ -78,7 +101,8 @@ def _drawn_in_language(
     by_label: dict[str, list[int]] = defaultdict(list)
     for position in _groups_in_turn(shuffled, examples.groups):
         by_label[examples.labels[position]].append(position)
-    quotas = _proportional_quotas({label: len(members) for label, members in by_label.items()}, quota)
+    sizes = {label: len(members) for label, members in by_label.items()}
+    quotas = _weighted_quotas(sizes, sizes, quota)
     return [position for label, members in by_label.items() for position in members[: quotas[label]]]
 
 
@@ -94,20 +118,38 @@ def _groups_in_turn(shuffled: Sequence[int], groups: Sequence[str] | None) -> li
     return [position for _, position in sorted(zip(turns, shuffled, strict=True), key=lambda pair: pair[0])]
 
 
-def _proportional_quotas(sizes: Mapping[str, int], n: int) -> dict[str, int]:
-    """Shares ``n`` out in proportion to the sizes, by largest remainders; one each where ``n`` allows it."""
-    total = sum(sizes.values())
-    if n >= total:
-        return dict(sizes)
-    # Whole numbers throughout: a rounding error could otherwise hand out more than a language has.
-    quotas = {name: n * size // total for name, size in sizes.items()}
-    by_remainder = sorted(sizes, key=lambda name: (-(n * sizes[name] % total), name))
-    for name in by_remainder[: n - sum(quotas.values())]:
+def _weighted_quotas(sizes: Mapping[str, int], weights: Mapping[str, float], n: int) -> dict[str, int]:
+    """Shares ``n`` out in proportion to weights, by largest remainders; one each where ``n`` allows it.
+
+    What one lacks is shared out among the others by their weights.
+
+    Args:
+        sizes: How many each has.
+        weights: Positive; of some or all of them.
+        n: How many in all.
+    """
+    # Fractions throughout: a rounding error could otherwise hand out more than there are.
+    open_ = {name: Fraction(weight) for name, weight in weights.items()}
+    quotas: dict[str, int] = {}
+    while open_:
+        rate = Fraction(n - sum(quotas.values())) / sum(open_.values())
+        if not (full := {name: sizes[name] for name, weight in open_.items() if rate * weight >= sizes[name]}):
+            break
+        quotas |= full
+        open_ = {name: weight for name, weight in open_.items() if name not in full}
+    exact = {name: rate * weight for name, weight in open_.items()}
+    quotas |= {name: int(part) for name, part in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: (int(exact[name]) - exact[name], name))
+    for name in by_remainder[: n - sum(quotas.values())] if open_ else ():
         quotas[name] += 1
-    if n >= len(sizes):
-        for name in [name for name, quota in quotas.items() if quota == 0]:
-            quotas[max(quotas, key=lambda other: quotas[other])] -= 1
-            quotas[name] = 1
+    return _with_one_each(quotas) if n >= len(quotas) else quotas
+
+
+def _with_one_each(quotas: dict[str, int]) -> dict[str, int]:
+    """The same sum, with one at least for each."""
+    for name in [name for name, quota in quotas.items() if quota == 0]:
+        quotas[max(quotas, key=lambda other: quotas[other])] -= 1
+        quotas[name] = 1
     return quotas
 
 

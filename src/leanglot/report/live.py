@@ -40,11 +40,11 @@ class LiveProgress:
     def plan(self, candidates: Sequence[str]) -> None:
         """See `Observer`."""
         for name in candidates:
-            self._tasks[name] = self._progress.add_task(name, total=1, start=False, stage="waiting")
+            self._add(name)
 
     def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:
         """See `Observer`."""
-        task = self._tasks[candidate]
+        task = self._tasks[candidate] if candidate in self._tasks else self._add(candidate)
         finished = stage in {"done", "kept", "failed"}
         self._progress.start_task(task)
         self._progress.update(task, stage=stage, total=total, completed=total if finished else 0)
@@ -56,3 +56,9 @@ class LiveProgress:
     def advance(self, candidate: str, steps: int = 1) -> None:
         """See `Observer`."""
         self._progress.advance(self._tasks[candidate], steps)
+
+    def _add(self, candidate: str) -> TaskID:
+        """A line for a candidate, planned or come up during the run."""
+        task = self._progress.add_task(candidate, total=1, start=False, stage="waiting")
+        self._tasks[candidate] = task
+        return task

@@ -7,6 +7,7 @@ from typing import Final
 from leanglot.charts.labels import challengers
 from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
 from leanglot.charts.style import VERDICT_SIGN
+from leanglot.report.alarms import alarm_codes, alarm_lines, explaining_pages
 from leanglot.report.format import (
     GOAL_WORD,
     in_points,
@@ -17,6 +18,7 @@ from leanglot.report.format import (
     plural,
     speed,
 )
+from leanglot.report.repairs import sentences
 from leanglot.report.summary import (
     LanguageGroups,
     LanguageLine,
@@ -28,6 +30,7 @@ from leanglot.report.summary import (
     primary,
 )
 from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
+from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport
 
 _SHOWN: Final[tuple[Column, ...]] = (
@@ -55,6 +58,10 @@ def render_markdown(report: RunReport) -> str:
         "## By goal\n\n" + _goals(report),
         "## Candidates\n\n" + _candidates(table),
         _footnotes(table),
+        _alarms(report),
+        _repairs(report),
+        _weights(report),
+        _threads(report),
         _harm(report),
         _warnings(report),
         _method(report),
@@ -95,6 +102,8 @@ def _answer(report: RunReport) -> str:
         f"- {_OPEN} **not proven ({len(groups.unproven)}):** {_needs(groups.unproven) or 'none'}",
         f"- {_SAFE} **safe ({len(groups.safe)}):** {', '.join(language(line.tag) for line in groups.safe) or 'none'}",
     ]
+    if shipped.alarms:
+        lines.append(f"- ! **alarms ({len(shipped.alarms)}):** {', '.join(map(escape, alarm_codes(shipped)))}")
     return "\n".join([gains, "", *lines])
 
 
@@ -164,6 +173,49 @@ def _footnotes(table: CandidateTable) -> str:
     shown = {row.cells[column].note for row in table.rows for column in _SHOWN}
     notes = [f"({number}) {escape(note)}" for number, note in enumerate(table.notes, 1) if number in shown]
     return "  \n".join(notes)
+
+
+def _alarms(report: RunReport) -> str:
+    lines = alarm_lines(report)
+    if not lines:
+        return ""
+    told = [
+        f"- **{escape(line.alarm.code)}** {', '.join(map(code, line.candidates))}: {escape(line.alarm.message)}"
+        for line in lines
+    ]
+    return "\n".join(["## Alarms\n", *told, "", f"Explained in {', '.join(map(code, explaining_pages(lines)))}."])
+
+
+def _repairs(report: RunReport) -> str:
+    lines = [f"- {code(name)}: {escape(' '.join(sentences(repair)))}" for name, repair in report.repairs.items()]
+    return "## Repair\n\n" + "\n".join(lines) if lines else ""
+
+
+def _weights(report: RunReport) -> str:
+    table = weight_table(report)
+    if table is None:
+        return ""
+    head = ["Candidate", *(PART_WORD[part].capitalize() for part in table.parts), "All weights"]
+    rows = [
+        [
+            code(row.candidate.name),
+            *(escape(row.parts[part].short) if row.parts else "n/a" for part in table.parts),
+            row.total,
+        ]
+        for row in table.rows
+    ]
+    return "## Weights by part, MB\n\n" + _table(head, rows, left={0})
+
+
+def _threads(report: RunReport) -> str:
+    table = thread_table(report)
+    if table is None:
+        return ""
+    head = ["Candidate", "Threads used", *(f"Median, {plural(number, 'thread')}" for number in table.counts)]
+    rows = [
+        [code(row.candidate.name), row.used, *(row.medians[number] for number in table.counts)] for row in table.rows
+    ]
+    return "## Threads\n\n" + _table(head, rows, left={0})
 
 
 def _harm(report: RunReport) -> str:

@@ -12,7 +12,9 @@ from leanglot.charts import quantities
 from leanglot.charts.labels import challengers
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report import format as words
+from leanglot.report.alarms import alarm_lines, explaining_pages
 from leanglot.report.figures import pictures
+from leanglot.report.repairs import sentences
 from leanglot.report.summary import (
     accuracy_change,
     answers,
@@ -23,6 +25,7 @@ from leanglot.report.summary import (
     worst_language,
 )
 from leanglot.report.tables import COLUMNS, candidate_table
+from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import RunReport
 
 _FILTERS: Final[tuple[Callable[..., str], ...]] = (
@@ -72,7 +75,12 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
             (answer, None if answer.candidate is None else accuracy_change(report, answer.candidate))
             for answer in answers(report)
         ],
+        alarms=(alarms := alarm_lines(report)),
+        explained=explaining_pages(alarms),
         table=candidate_table(report),
+        ledger=weight_table(report),
+        threads=thread_table(report),
+        repairs={name: sentences(repair) for name, repair in report.repairs.items()},
         columns=COLUMNS,
         challengers=challengers(report),
         pictures=pictures(report, charts),
@@ -91,6 +99,7 @@ def _environment() -> Environment:
     environment.globals.update(
         goal_word=words.GOAL_WORD,
         interval=words.interval,
+        part_word=PART_WORD,
         plural=words.plural,
         group_languages=group_languages,
         verdict_sign=VERDICT_SIGN,

@@ -8,8 +8,9 @@ from rich.constrain import Constrain
 from rich.text import Text
 
 from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio
-from leanglot.report.format import language, more_examples, plain
+from leanglot.report.format import language, more_examples, plain, plural
 from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
+from leanglot.report.weights import PART_WORD, PARTS, held_by
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, LanguageQuality, Quality, Speed, Weight
 from leanglot.results.records import Verdict
@@ -56,6 +57,7 @@ def benchmark_table(speed: Speed, cold: ColdStart, weight: Weight) -> Renderable
     latency = speed.latency_ms
     rows = {
         "size": megabytes(weight.size_bytes),
+        **_weight_rows(weight),
         "sparsity of linear layers": percent(weight.sparsity),
         "latency mean ± std": f"{milliseconds(latency.mean)} ± {milliseconds(latency.std)}",
         "latency p50": milliseconds(latency.p50),
@@ -81,14 +83,27 @@ def benchmark_table(speed: Speed, cold: ColdStart, weight: Weight) -> Renderable
     return Constrain(Group(measures, Text(), languages, *told), 80)
 
 
+def _weight_rows(weight: Weight) -> dict[str, str]:
+    """The size ledger, a row per part that holds anything."""
+    held = {part: held_by(weight.ledger, part) for part in PARTS}
+    return {f"weights, {PART_WORD[part]}, MB": each.full for part, each in held.items() if each.size_bytes}
+
+
 def artifact_summary(manifest: Manifest, folder: Path) -> str:
-    """What was written and how to use it."""
+    """What was written, what was noticed on the way, and how to use it."""
     size = sum((folder / name).stat().st_size for name in manifest.files)
     steps = ", ".join(step.technique for step in manifest.recipe) or "no compression"
-    return (
-        f"Wrote {folder}: {megabytes(size)} for {manifest.runtime} ({steps}).\n"
-        f'Use it: leanglot.load("{folder}").predict(["…"])'
-    )
+    lines = [f"Wrote {folder}: {megabytes(size)} for {manifest.runtime} ({steps})."]
+    if manifest.target_isa:
+        lines.append(f"Made for: {', '.join(manifest.target_isa)}.")
+    if manifest.calibration:
+        texts, languages = sum(manifest.calibration.values()), len(manifest.calibration)
+        lines.append(f"Calibrated on {plural(texts, 'text')} in {plural(languages, 'language')}.")
+    if manifest.threads is not None:
+        medians = ", ".join(f"{number}: {milliseconds(p50)}" for number, p50 in manifest.threads_p50_ms.items())
+        lines.append(f"Threads: {manifest.threads}{f' (median by number: {medians})' if medians else ''}.")
+    lines += [f"Note: {plain(note)}" for note in manifest.notes]
+    return "\n".join([*lines, f'Use it: leanglot.load("{folder}").predict(["…"])'])
 
 
 def _or_why(value: float | None, why: str | None) -> str:

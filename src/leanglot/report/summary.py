@@ -1,6 +1,6 @@
 """The answer of a run: what to ship for which goal, and which languages are proven, harmed or open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from leanglot.charts.labels import language_tags
@@ -140,6 +140,12 @@ def headline(report: RunReport) -> Headline:
     candidate = primary(report)
     if candidate is None:
         return Headline("Nothing to ship yet: no candidate qualifies for any goal", "", "")
+    found = _verdict_of(report, candidate)
+    alarms = f"; {plural(len(candidate.alarms), 'alarm')}" if candidate.alarms else ""
+    return replace(found, after=found.after + alarms)
+
+
+def _verdict_of(report: RunReport, candidate: Candidate) -> Headline:
     if candidate.name == report.baseline:
         return Headline("Keep the baseline ", candidate.name, ": no other candidate is supported better")
     groups = group_languages(report, candidate)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, points, ratio, smaller
+from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio, smaller
 from leanglot.report.format import language
 from leanglot.report.summary import LanguageGroups, accuracy_change, group_languages, worst_language
 from leanglot.results.records import Candidate, Latency, RunReport
 
 Column = Literal[
     "speed-up", "median", "size", "change in size", "accuracy", "change in accuracy", "worst language", "p95", "p99",
-    "tokenizing", "throughput", "cold start", "peak memory", "mean over languages", "macro F1", "Pareto",
+    "tokenizing", "throughput", "cold start", "peak memory", "threads", "mean over languages", "macro F1", "Pareto",
 ]  # fmt: skip
 COLUMNS: Final[tuple[Column, ...]] = Column.__args__  # type: ignore[attr-defined]
 REFERENCE: Final = "reference"
@@ -127,6 +127,7 @@ _TEXTS: Final[Mapping[Column, Callable[[RunReport, Candidate], str]]] = {
     "change in size": lambda _, each: smaller(each.size_reduction),
     "peak memory": lambda _, each: megabytes(each.peak_rss_bytes),
     "cold start": _cold_start,
+    "threads": lambda _, each: count(each.threads),
     "accuracy": lambda _, each: percent(each.accuracy),
     "change in accuracy": lambda report, each: points(accuracy_change(report, each)),
     "mean over languages": lambda _, each: percent(each.macro_accuracy),

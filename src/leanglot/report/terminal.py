@@ -1,18 +1,21 @@
 """The report in the terminal: candidates, the languages that matter, and the recommendations as sentences."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.constrain import Constrain
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from leanglot.charts.quantities import ABSENT, count, megabytes, percent, points, ratio
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
+from leanglot.report.alarms import AlarmLine, alarm_lines, explaining_pages
 from leanglot.report.format import GOAL_WORD, language, more_examples, plain
 from leanglot.report.highlights import Highlight, pick_highlights
+from leanglot.report.repairs import sentences
 from leanglot.report.summary import (
     Answer,
     answers,
@@ -21,9 +24,11 @@ from leanglot.report.summary import (
     headline,
     worst_language,
 )
+from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport, Status, VerdictKind
 
 WIDTH: Final = 100
+_NARROW: Final = 96
 _STATUS_STYLE: Final[dict[Status, str]] = {
     "baseline": "dim",
     "certified": "bold blue",
@@ -51,9 +56,11 @@ def render_tables(report: RunReport) -> RenderableType:
     Raises:
         RunError: When the report names candidates that it does not have.
     """
-    parts: list[RenderableType] = [_candidates(report)]
+    parts: list[RenderableType] = [_Candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
-    return Constrain(Group(*parts, Text(), *_languages(report), render_recommendations(report)), WIDTH)
+    tables = (_alarms, _repairs, _weights, _threads, _languages)
+    parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
+    return Constrain(Group(*parts), WIDTH)
 
 
 def render_recommendations(report: RunReport) -> RenderableType:
@@ -81,22 +88,33 @@ def signed_verdict(verdict: VerdictKind | None) -> Text:
     return Text(f"{VERDICT_SIGN[verdict]} {VERDICT_WORD[verdict]}", _VERDICT_STYLE[verdict])
 
 
-def _candidates(report: RunReport) -> Table:
-    table = plain_table("Candidates")
-    table.add_column("candidate", ratio=1, overflow="fold")
-    table.add_column("status", no_wrap=True)
-    signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
-    for heading in ("speed-up", "p50 ms", "size MB", "smaller", "accuracy"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("worst drop", justify="right", no_wrap=True)
-    table.add_column(signs, justify="right", no_wrap=True)
-    for candidate in report.candidates:
-        table.add_row(*_candidate_cells(report, candidate))
-    return table
+@dataclass(frozen=True)
+class _Candidates:
+    """The table of candidates; a narrow terminal does without two columns, so that names stay readable."""
+
+    report: RunReport
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        left_out = {"p50 ms", "smaller"} if options.max_width < _NARROW else set[str]()
+        signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
+        headings = ("speed-up", "p50 ms", "size MB", "smaller", "accuracy", "worst drop", signs)
+        table = plain_table("Candidates")
+        table.add_column("candidate", ratio=1, overflow="fold")
+        table.add_column("status", no_wrap=True)
+        for heading in headings:
+            if heading not in left_out:
+                table.add_column(heading, justify="right", no_wrap=True)
+        for candidate in self.report.candidates:
+            name, status, *numbers = _candidate_cells(self.report, candidate)
+            kept = [cell for heading, cell in zip(headings, numbers, strict=True) if heading not in left_out]
+            table.add_row(name, status, *kept)
+        yield table
 
 
 def _candidate_cells(report: RunReport, candidate: Candidate) -> list[Text]:
     name, status = Text(plain(candidate.name)), Text(candidate.status, _STATUS_STYLE[candidate.status])
+    if candidate.alarms:
+        status.append(" !", "bold yellow")
     if candidate.status == "failed":
         return [name, status, *(Text(ABSENT, "dim") for _ in range(7))]
     p50 = None if candidate.latency_ms is None else candidate.latency_ms.p50
@@ -126,6 +144,61 @@ def _remarks(report: RunReport) -> list[tuple[str, str]]:
             remarks.append((candidate.name, f"failed: {candidate.reason or 'no reason was recorded'}"))
         remarks += [(candidate.name, warning) for warning in candidate.warnings]
     return remarks
+
+
+def _alarms(report: RunReport) -> list[RenderableType]:
+    lines = alarm_lines(report)
+    if not lines:
+        return []
+    title = Text("Alarms, marked ! above", "bold").append(f"; explained in {', '.join(explaining_pages(lines))}", "dim")
+    table = Table.grid(Column(no_wrap=True), Column(ratio=1, overflow="fold"), padding=(0, 1, 0, 0), expand=True)
+    for line in lines:
+        table.add_row(*_alarm_cells(line))
+    return [title, table, Text()]
+
+
+def _alarm_cells(line: AlarmLine) -> list[Text]:
+    style = "dim" if line.alarm.code == "not-measured" else "yellow"
+    names = (plain(", ".join(line.candidates)), "cyan")
+    return [Text(f"! {plain(line.alarm.code)}", style), Text.assemble(names, f": {plain(line.alarm.message)}")]
+
+
+def _repairs(report: RunReport) -> list[RenderableType]:
+    if not report.repairs:
+        return []
+    told = [
+        Text.assemble((plain(name), "cyan"), f": {plain(' '.join(sentences(repair)))}")
+        for name, repair in report.repairs.items()
+    ]
+    return [Text("Repair", "bold"), *told, Text()]
+
+
+def _weights(report: RunReport) -> list[RenderableType]:
+    ledger = weight_table(report)
+    if ledger is None:
+        return []
+    table = plain_table("Weights by part, MB")
+    table.add_column("candidate", ratio=1, overflow="fold")
+    for heading in (*(PART_WORD[part] for part in ledger.parts), "all"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in ledger.rows:
+        cells = [row.parts[part].short if row.parts else ABSENT for part in ledger.parts]
+        table.add_row(Text(plain(row.candidate.name)), *map(Text, cells), Text(row.total))
+    return [table, Text()]
+
+
+def _threads(report: RunReport) -> list[RenderableType]:
+    found = thread_table(report)
+    if found is None:
+        return []
+    table = plain_table("Threads: median of one text by their number")
+    table.add_column("candidate", ratio=1, overflow="fold")
+    for heading in ("used", *map(str, found.counts)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found.rows:
+        medians = [Text(row.medians[number], "bold" if row.is_used(number) else "") for number in found.counts]
+        table.add_row(Text(plain(row.candidate.name)), Text(row.used), *medians)
+    return [table, Text()]
 
 
 def _languages(report: RunReport) -> list[RenderableType]:

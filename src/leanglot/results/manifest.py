@@ -90,9 +90,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST_NAME
     }
-    complete = manifest.model_copy(update={"files": files})
-    (folder / MANIFEST_NAME).write_text(complete.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return complete
+    return rewrite_manifest(folder, manifest.model_copy(update={"files": files}))
+
+
+def rewrite_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the manifest again as it is, with the hashes it has: for what is learned after the files were written."""
+    (folder / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:

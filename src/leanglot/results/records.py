@@ -5,52 +5,31 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.results.repairs import Repair
+from leanglot.results.verdicts import Verdict, VerdictKind
 from leanglot.techniques import Recipe, Runtime
+
+__all__ = [
+    "Alarm",
+    "Candidate",
+    "DataSummary",
+    "Environment",
+    "Goal",
+    "LanguageResult",
+    "Latency",
+    "LedgerRow",
+    "Recommendation",
+    "Repair",
+    "RunReport",
+    "Status",
+    "Verdict",
+    "VerdictKind",
+]
 
 SCHEMA_VERSION: Final = 1
 
-VerdictKind = Literal["safe", "harmed", "inconclusive"]
 Status = Literal["baseline", "certified", "unrefuted", "rejected", "failed"]
 Goal = Literal["speed", "accuracy", "size", "balanced", "cost"]
-
-
-class Verdict(BaseModel):
-    """What paired evidence says about one language: candidate against baseline on the same examples.
-
-    Attributes:
-        n: Number of paired examples.
-        groups: Number of independent clusters among them; None where every example stands for itself.
-        baseline: Mean score of the baseline, in the unit of the scores (a fraction for accuracy).
-        candidate: Mean score of the candidate.
-        drop: ``baseline - candidate``; positive means the candidate is worse.
-        drop_low: Lower end of the two-sided interval of the drop at level ``1 - alpha``.
-        drop_high: Upper end of that interval.
-        drop_bound: One-sided upper confidence bound of the drop at level ``1 - alpha``: below the margin is safe.
-        p_value: Two-sided p-value of the paired test that there is no drop.
-        p_adjusted: The same after Holm's adjustment over the languages judged together.
-        verdict: ``safe``, ``harmed`` or ``inconclusive``.
-        detectable_drop: Smallest true drop this much data finds in 80% of repetitions.
-        samples_needed: Further examples that would settle the verdict; 0 when it is settled; None when no number
-            would be honest (see ``reason``).
-        reason: One sentence that says why the verdict is what it is.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    n: int = Field(ge=0)
-    groups: int | None = Field(default=None, ge=0)
-    baseline: float | None
-    candidate: float | None
-    drop: float | None
-    drop_low: float | None
-    drop_high: float | None
-    drop_bound: float | None
-    p_value: float | None
-    p_adjusted: float | None
-    verdict: VerdictKind
-    detectable_drop: float | None
-    samples_needed: int | None
-    reason: str
 
 
 class LanguageResult(BaseModel):
@@ -301,6 +280,7 @@ class RunReport(BaseModel):
         candidates: All candidates, the baseline first.
         recommendations: One answer per goal.
         routing: Language to candidate; None until routing is asked for.
+        repairs: What repair found, by the name of the candidate that harmed a language.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -316,6 +296,7 @@ class RunReport(BaseModel):
     candidates: tuple[Candidate, ...]
     recommendations: dict[Goal, Recommendation]
     routing: dict[str, str] | None = None
+    repairs: dict[str, Repair] = {}
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; KeyError when there is none."""

@@ -16,6 +16,7 @@ from leanglot.techniques import Runtime
 _ENGINES: Final[dict[Runtime, str]] = {
     "pytorch": "leanglot.runtimes.pytorch",
     "onnxruntime": "leanglot.runtimes.onnxruntime",
+    "openvino": "leanglot.runtimes.openvino",
 }
 
 
@@ -24,7 +25,8 @@ def load(artifact: str | Path, threads: int | None = None, *, verify: bool = Fal
 
     Args:
         artifact: The artifact's folder.
-        threads: Threads the engine may use; None takes the machine's physical cores.
+        threads: Threads the engine may use; None takes the number that was fastest where the artifact was made, as far
+            as this machine has that many physical cores, and all cores where that was not searched.
         verify: Compare every file with the hashes of the manifest first.
 
     Raises:
@@ -35,8 +37,14 @@ def load(artifact: str | Path, threads: int | None = None, *, verify: bool = Fal
     if verify:
         verify_files(folder, manifest)
     engine = import_module(_ENGINES[manifest.runtime])
-    predictor: Predictor = engine.open_predictor(folder, manifest, threads or available_cores())
+    predictor: Predictor = engine.open_predictor(folder, manifest, threads or fitting_threads(manifest))
     return Classifier(manifest, load_tokenizer(folder, manifest), predictor)
+
+
+def fitting_threads(manifest: Manifest) -> int:
+    """The number of threads that suits an artifact on this machine."""
+    cores = available_cores()
+    return cores if manifest.threads is None else min(manifest.threads, cores)
 
 
 def load_tokenizer(folder: Path, manifest: Manifest) -> Tokenizer:

@@ -9,9 +9,11 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from leanglot.errors import ModelError
+from leanglot.models.torch_quantized import load_quantized
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.base import Logits, TokenIds
+from leanglot.techniques import Quantization
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,15 @@ class TorchPredictor:
         return result
 
 
-def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredictor:  # noqa: ARG001 - one signature for all engines
+def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredictor:
     """Load the artifact's weights; see the same function of the other engines.
 
     Raises:
         ModelError: The weights or their config are damaged.
     """
+    step = manifest.recipe[-1] if manifest.recipe else None
+    if isinstance(step, Quantization):
+        return TorchPredictor(load_quantized(folder, step), threads)
     try:
         with quiet_transformers():
             module = AutoModelForSequenceClassification.from_pretrained(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, get_args
 
+from leanglot.errors import ConfigError
 from leanglot.techniques import HalfPrecision, Int8, MagnitudePruning, Recipe, Runtime, Technique, WeightOnly
 
 _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
@@ -31,6 +32,19 @@ def scheme(step: Technique) -> str:
 def runtimes_of(step: Technique) -> tuple[Runtime, ...]:
     """The engines that can do a step, the best first."""
     return _RUNS_ON[scheme(step)]
+
+
+def known_runtime(name: str) -> Runtime:
+    """The engine of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    for runtime in get_args(Runtime):
+        if runtime == name:
+            known: Runtime = runtime
+            return known
+    raise ConfigError(f"--runtime {name} is not known.", f"Allowed are {', '.join(get_args(Runtime))}.")
 
 
 def recipe_fault(recipe: Recipe, runtime: Runtime) -> str | None:

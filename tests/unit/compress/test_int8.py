@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from leanglot.compress import embedding_rows, int8
-from leanglot.errors import RecipeError
-from leanglot.models.graph import GRAPH_NAME, load_graph, save_graph
+from leanglot.errors import ModelError, RecipeError
+from leanglot.models.graph import GRAPH_NAME, load_graph, load_skeleton, save_graph
 from leanglot.models.text_classifier import linear_layers
 from leanglot.techniques import Int8
 
@@ -31,6 +31,23 @@ def files_of(folder):
 
 def operators(graph):
     return [node.op_type for node in graph.graph.node]
+
+
+def logits(folder):
+    ids = np.random.default_rng(0).integers(4, 400, size=(8, 12))
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    session = ort.InferenceSession(str(folder / GRAPH_NAME), providers=["CPUExecutionProvider"])
+    return session.run(["logits"], feed)[0]
+
+
+def damaged(source, folder, name, value):
+    """A copy of a graph with one weight set to a value."""
+    folder.mkdir()
+    model, weights = load_skeleton(source)
+    weights[name] = np.array(weights[name])
+    weights[name][1, 2] = value
+    save_graph(model, folder, weights)
+    return folder
 
 
 def lookup_graph(table):
@@ -66,18 +83,12 @@ def test_an_explicit_choice_stays(decided):
 
 def test_every_linear_layer_is_stored_in_eight_bits_and_the_logits_stay_close(onnx_artifact, target, tiny_classifier):
     before = files_of(onnx_artifact)
-    assert int8.quantize(onnx_artifact, target, WIDE) == target / GRAPH_NAME
+    assert int8.quantize(onnx_artifact, target, WIDE).path == target / GRAPH_NAME
     assert files_of(onnx_artifact) == before
     graph = load_graph(target)
     assert operators(graph).count("MatMulInteger") == len(linear_layers(tiny_classifier.module)) == 14
     assert (target / "model.onnx.data").stat().st_size < (onnx_artifact / "model.onnx.data").stat().st_size
-    rng = np.random.default_rng(0)
-    ids = rng.integers(4, 400, size=(8, 12))
-    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-    exact, approximate = (
-        ort.InferenceSession(str(folder / GRAPH_NAME), providers=["CPUExecutionProvider"]).run(["logits"], feed)[0]
-        for folder in (onnx_artifact, target)
-    )
+    exact, approximate = logits(onnx_artifact), logits(target)
     difference = np.abs(exact - approximate).max()
     assert 0 < difference < 0.1 * np.abs(exact).max()
 
@@ -122,6 +133,65 @@ def test_a_models_embeddings_become_rows_when_asked(onnx_artifact, target, monke
         for folder in (onnx_artifact, target)
     )
     assert np.abs(exact - approximate).max() < 0.1 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(("weights", "dtype"), [("signed", TensorProto.INT8), ("unsigned", TensorProto.UINT8)])
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_weights_are_signed_or_not(onnx_artifact, target, weights, dtype, per_channel):
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, weights=weights, per_channel=per_channel))
+    matrices = [tensor for tensor in load_graph(target).graph.initializer if tensor.name.endswith("_quantized")]
+    assert {tensor.data_type for tensor in matrices} == {dtype}
+    exact, approximate = logits(onnx_artifact), logits(target)
+    assert 0 < np.abs(exact - approximate).max() < 0.1 * np.abs(exact).max()
+
+
+def test_a_kept_layer_stays_in_fp32(onnx_artifact, target):
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, keep=("layer.0.output", "classifier")))
+    names = {tensor.name for tensor in load_graph(target).graph.initializer if len(tensor.dims) == 2}
+    assert names >= {
+        "roberta.encoder.layer.0.output.dense.weight.T",
+        "classifier.dense.weight.T",
+        "classifier.out_proj.weight.T",
+        "roberta.encoder.layer.1.output.dense.weight.T_quantized",
+    }
+    assert "roberta.encoder.layer.1.output.dense.weight.T" not in names
+    assert operators(load_graph(target)).count("MatMulInteger") > 0
+
+
+def test_kept_embeddings_stay_in_fp32(onnx_artifact, target, monkeypatch):
+    monkeypatch.setattr(embedding_rows, "_LARGE_TABLE", 10_000)
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, embeddings=True, keep=("word_embeddings",)))
+    table = max(load_graph(target).graph.initializer, key=lambda tensor: np.prod(tensor.dims))
+    assert (table.name, table.data_type) == ("roberta.embeddings.word_embeddings.weight", TensorProto.FLOAT)
+
+
+def test_embeddings_alone_can_be_quantized(onnx_artifact, target, monkeypatch):
+    monkeypatch.setattr(embedding_rows, "_LARGE_TABLE", 10_000)
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, embeddings=True, keep=("encoder", "classifier")))
+    graph = load_graph(target)
+    assert "MatMulInteger" not in operators(graph)
+    assert [t.name for t in graph.graph.initializer if t.data_type == TensorProto.INT8] == [
+        "roberta.embeddings.word_embeddings.weight_rows"
+    ]
+
+
+def test_a_pattern_that_names_no_layer_is_refused(onnx_artifact, target):
+    with pytest.raises(RecipeError, match="'encoder.layer.7' matches no layer"):
+        int8.quantize(onnx_artifact, target, Int8(reduce_range=False, keep=("encoder.layer.7",)))
+    assert files_of(target) == {}
+
+
+def test_keeping_everything_is_refused(onnx_artifact, target):
+    with pytest.raises(RecipeError, match="leaves nothing to quantize"):
+        int8.quantize(onnx_artifact, target, Int8(reduce_range=False, keep=("roberta", "classifier")))
+    assert files_of(target) == {}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused_by_name(onnx_artifact, target, tmp_path, value):
+    source = damaged(onnx_artifact, tmp_path / "damaged", "roberta.encoder.layer.1.output.dense.weight.T", value)
+    with pytest.raises(ModelError, match=r"layer\.1\.output\.dense\.weight\.T hold NaN or infinity"):
+        int8.quantize(source, target, WIDE)
 
 
 def test_an_undecided_config_is_refused(onnx_artifact, target):

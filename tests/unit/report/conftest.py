@@ -13,11 +13,21 @@ HOSTILE = (
 )
 
 
+def stored(name):
+    path = Path(__file__).parents[2] / "golden" / name
+    return RunReport.model_validate_json(path.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="session")
 def golden():
     """24 languages and 8 candidates; one failed, one rejected, one language with a single example."""
-    stored = Path(__file__).parents[2] / "golden" / "report-v1.json"
-    return RunReport.model_validate_json(stored.read_text(encoding="utf-8"))
+    return stored("report-v1.json")
+
+
+@pytest.fixture(scope="session")
+def quantized():
+    """The same run with every alarm, with size ledgers and threads."""
+    return stored("report-v1-quantized.json")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,107 @@
+"""From the options of ``leanglot quantize`` to a step of a recipe, refusing what has no effect."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import typer
+
+from leanglot.errors import ConfigError
+from leanglot.techniques import Runtime
+
+Scheme = Literal["int8", "int8-static", "int8-weights", "int4-weights", "fp16", "bf16"]
+
+_STEPS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "int8": {"technique": "int8"},
+    "int8-static": {"technique": "int8", "activations": "static"},
+    "int8-weights": {"technique": "weight-only", "bits": 8},
+    "int4-weights": {"technique": "weight-only", "bits": 4},
+    "fp16": {"technique": "half", "dtype": "fp16"},
+    "bf16": {"technique": "half", "dtype": "bf16"},
+}
+_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "int8": ("embeddings", "per_channel", "weights", "reduce_range", "keep"),
+    "weight-only": ("embeddings", "block", "symmetric", "keep"),
+    "half": ("keep",),
+}
+_CALIBRATION: Final[Mapping[str, str]] = {
+    "method": "method",
+    "percentile": "percentile",
+    "samples": "samples",
+    "balance": "balance",
+    "temperature": "temperature",
+    "traffic": "traffic",
+    "calibration_language": "languages",
+    "memory_mb": "memory_mb",
+    "seed": "seed",
+}
+
+
+def chosen_scheme(name: str) -> Mapping[str, Any]:
+    """The fixed part of a scheme's step.
+
+    Raises:
+        ConfigError: There is no scheme of that name.
+    """
+    if name not in _STEPS:
+        raise ConfigError(f"--scheme {name} is not known.", f"Allowed are {', '.join(_STEPS)}.")
+    return _STEPS[name]
+
+
+def quantization_step(scheme: str, given: Mapping[str, Any], context: typer.Context) -> dict[str, Any]:
+    """The step that the options describe, as in a config file.
+
+    Args:
+        scheme: Name of the scheme.
+        given: Values of the options that belong to one scheme or another, by name.
+        context: Tells which of them were typed.
+
+    Raises:
+        ConfigError: The scheme is unknown, or an option was typed that has no effect on it.
+    """
+    fixed = chosen_scheme(scheme)
+    static = fixed.get("activations") == "static"
+    able = {
+        *_OPTIONS[fixed["technique"]],
+        *(_CALIBRATION if static else ()),
+        *(("calibration", "data") if static else ()),
+    }
+    idle = sorted(name for name in given.keys() - able if _typed(context, name))
+    if idle:
+        raise ConfigError(f"--scheme {scheme} takes no {_options(idle)}.", f"It takes {_options(sorted(able))}.")
+    step = {**fixed, **{name: given[name] for name in _OPTIONS[fixed["technique"]] if given[name] is not None}}
+    if static:
+        asked = {key: given[name] for name, key in _CALIBRATION.items() if _typed(context, name)}
+        step["calibration"] = asked
+    return step
+
+
+def _options(names: Sequence[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
+def shares(options: list[str]) -> dict[str, float]:
+    """``de=0.3`` for each language.
+
+    Raises:
+        ConfigError: An option is not of that form.
+    """
+    found = {}
+    for option in options:
+        tag, _, number = option.partition("=")
+        try:
+            found[tag] = float(number)
+        except ValueError:
+            raise ConfigError(f"--traffic {option} is not of the form de=0.3.", "Give one for each language.") from None
+    return found
+
+
+def best_runtime(step: Mapping[str, Any], wanted: str | None) -> "str | Runtime":
+    """The engine that was asked for, or the first that can do the scheme."""
+    if wanted is not None:
+        return wanted
+    return "pytorch" if step.get("dtype") == "bf16" else "onnxruntime"
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

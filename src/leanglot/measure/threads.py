@@ -1,0 +1,101 @@
+"""A short search for the number of threads with which an artifact answers a single text fastest."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from leanglot.errors import ConfigError
+from leanglot.results.measures import ThreadSearch
+from leanglot.runtimes.base import TokenIds
+from leanglot.runtimes.classifier import Classifier
+
+_LENGTHS: Final = (8, 16, 32)
+_ROWS_PER_LENGTH: Final = 2
+_FEWEST_ROUNDS: Final = 2
+_NEARLY_EQUAL: Final = 1.05
+_PAUSE_S: Final = 0.02  # engines keep their threads spinning for some milliseconds after a call
+
+
+@dataclass(slots=True)
+class _Runner:
+    """One number of threads: what answers with it, and its milliseconds per call."""
+
+    classifier: Classifier
+    times: list[float] = field(default_factory=list)
+
+
+def search_threads(
+    open_with: Callable[[int], Classifier], most: int, *, rounds: int = 6, budget_s: float = 1.5, seed: int = 0
+) -> ThreadSearch:
+    """Times one text at a time with 1, 2, 4, … and ``most`` threads, in turns, and chooses.
+
+    More threads are not always faster: they wait for each other in small products, and share the cores' caches.
+
+    Args:
+        open_with: Loads the artifact with so many threads. All of them are open at once, so that they can take turns.
+        most: Largest number of threads, usually the physical cores.
+        rounds: How often each number has its turn; in each it answers rows of 8, 16 and 32 random tokens twice.
+        budget_s: Seconds per number of threads after which, from the second round on, no further round starts.
+        seed: Seed of the tokens.
+
+    Returns:
+        The medians. Within 5% of the fastest, the smallest number wins: the cores it leaves free are worth more.
+
+    Raises:
+        ConfigError: ``most`` is below 1.
+    """
+    if most < 1:
+        raise ConfigError(f"The number of threads is {most}.", "Allowed are whole numbers from 1 on.")
+    runners = {count: _Runner(open_with(count)) for count in thread_counts(most)}
+    rows = _random_rows(next(iter(runners.values())).classifier, seed)
+    for runner in runners.values():
+        for row in rows:
+            _call(runner.classifier, row)
+    started = time.monotonic()
+    for turn in range(rounds):
+        if turn >= _FEWEST_ROUNDS and time.monotonic() - started > budget_s * len(runners):
+            break
+        for runner in runners.values():
+            _settle(runner.classifier, rows[0], alone=len(runners) == 1)
+            runner.times += [_call(runner.classifier, row) for row in rows]
+    return choose({count: float(np.median(runner.times)) for count, runner in runners.items()})
+
+
+def choose(p50_ms: dict[int, float]) -> ThreadSearch:
+    """The smallest number of threads whose median is within 5% of the fastest.
+
+    Args:
+        p50_ms: Median latency by number of threads; not empty.
+    """
+    bound = min(p50_ms.values()) * _NEARLY_EQUAL
+    return ThreadSearch(p50_ms=p50_ms, best=min(count for count, median in p50_ms.items() if median <= bound))
+
+
+def thread_counts(most: int) -> list[int]:
+    """The powers of two below ``most``, and ``most``."""
+    return [*(2**power for power in range(most.bit_length()) if 2**power < most), most]
+
+
+def _random_rows(classifier: Classifier, seed: int) -> list[TokenIds]:
+    """Rows of ids that the tokenizer knows, of typical lengths within what the model reads."""
+    manifest, rng = classifier.manifest, np.random.default_rng(seed)
+    known = sorted(set(classifier.tokenizer.get_vocab().values()) - {manifest.pad_id})
+    lengths = [min(length, manifest.max_length) for length in _LENGTHS]
+    return [rng.choice(known, length) for _ in range(_ROWS_PER_LENGTH) for length in lengths]
+
+
+def _settle(classifier: Classifier, row: TokenIds, *, alone: bool) -> None:
+    """Let the other runner's threads stop spinning, and wake this one's, before it is timed."""
+    if not alone:
+        time.sleep(_PAUSE_S)
+    _call(classifier, row)
+
+
+def _call(classifier: Classifier, row: TokenIds) -> float:
+    ids, mask = row[None, :], np.ones((1, len(row)), dtype=np.int64)
+    started = time.perf_counter_ns()
+    classifier.predictor.logits(ids, mask)
+    return (time.perf_counter_ns() - started) / 1e6

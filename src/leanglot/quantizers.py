@@ -1,0 +1,122 @@
+"""Carries out the quantization step of a recipe on the form that each engine executes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from leanglot.compress import half, int8, static_int8, weight_only
+from leanglot.data.calibration import CalibrationPool, CalibrationTexts, draw
+from leanglot.errors import RecipeError
+from leanglot.models.text_classifier import TextClassifier
+from leanglot.runtimes.base import TokenIds
+from leanglot.techniques import Calibration, HalfPrecision, Int8, Quantization, Runtime, WeightOnly
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What making artifacts needs beside a model and a recipe.
+
+    Attributes:
+        isa: Instruction-set extensions of the target machine.
+        calibration: Texts that activation ranges may be taken from; None where there are none.
+        served: Languages that the model is judged or used in, as far as they are known.
+    """
+
+    isa: tuple[str, ...] = ()
+    calibration: CalibrationPool | None = None
+    served: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The texts of a static step, tokenized.
+
+    Attributes:
+        texts: What was drawn.
+        rows: Token ids per text.
+        pad_id: Token id of the padding.
+    """
+
+    texts: CalibrationTexts
+    rows: tuple[TokenIds, ...]
+    pad_id: int
+
+
+def needs_calibration(step: object) -> bool:
+    """Whether a step takes activation ranges from texts."""
+    return isinstance(step, Int8) and step.activations == "static"
+
+
+def calibrate(tokenizer: Tokenizer, pad_id: int, step: Quantization, making: Making) -> Calibrated | None:
+    """The calibration texts of a step, tokenized; None where it needs none.
+
+    Raises:
+        RecipeError: It needs some and there are none.
+        DataError: What was asked for cannot be drawn.
+    """
+    if not isinstance(step, Int8) or not needs_calibration(step):
+        return None
+    if making.calibration is None:
+        raise RecipeError(
+            "int8 with static activations needs calibration data, and there are none.",
+            "Give texts of the training split: --calibration FILE, or the key calibration in a config file.",
+        )
+    texts = draw(making.calibration, step.calibration or Calibration(), making.served)
+    encoded = tokenizer.encode_batch(list(texts.texts))
+    return Calibrated(texts, tuple(np.asarray(one.ids, dtype=np.int64) for one in encoded), pad_id)
+
+
+def quantize_graph(
+    runtime: Runtime, source: Path, target: Path, step: Quantization, texts: Calibrated | None
+) -> tuple[str, ...]:
+    """Quantize an exported graph for the engine that executes it.
+
+    Args:
+        runtime: ``onnxruntime`` or ``openvino``.
+        source: Folder with the FP32 graph; left as it is.
+        target: An existing folder.
+        step: With every choice made; see `resolve`.
+        texts: From `calibrate`.
+
+    Returns:
+        What was noticed on the way, one sentence each.
+
+    Raises:
+        RecipeError: The step does not fit the graph or the engine.
+    """
+    rows, pad_id = (None, 0) if texts is None else (texts.rows, texts.pad_id)
+    if runtime == "openvino":
+        from leanglot.compress import openvino
+
+        openvino.quantize(source, target, step, rows, pad_id)
+        return ()
+    if isinstance(step, Int8) and rows is not None:
+        static_int8.quantize(source, target, step, rows, pad_id)
+        return ()
+    match step:
+        case Int8():
+            return int8.quantize(source, target, step).notes
+        case WeightOnly():
+            return weight_only.quantize(source, target, step).notes
+        case HalfPrecision():
+            return half.quantize(source, target, step).notes
+
+
+def quantize_module(model: TextClassifier, step: Quantization, target: Path) -> tuple[str, ...]:
+    """Quantize a PyTorch model and write it with its tokenizer; returns what was noticed.
+
+    Raises:
+        RecipeError: The step does not fit the model.
+    """
+    from leanglot.models.torch_quantized import quantize_classifier, save_quantized
+
+    save_quantized(quantize_classifier(model, step), target)
+    return ()
+
+
+def resolve(step: Quantization, runtime: Runtime, isa: Collection[str]) -> Quantization:
+    """The step with every choice made that depends on the target machine."""
+    return int8.resolve(step, isa) if isinstance(step, Int8) and runtime == "onnxruntime" else step

@@ -1,0 +1,1 @@
+"""Repair of quantized candidates, in a run or one artifact alone."""

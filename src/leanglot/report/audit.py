@@ -1,0 +1,61 @@
+"""Terminal table of an audit of calibration data."""
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.text import Text
+
+from leanglot.charts.quantities import count, percent, points
+from leanglot.report.format import language, plain
+from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
+from leanglot.results.audits import AuditedVariant, CalibrationAudit
+from leanglot.results.records import Verdict
+
+
+def audit_table(audit: CalibrationAudit) -> RenderableType:
+    """Accuracy by language with each mixture of calibration texts, and what the first one gains on each other."""
+    reference, *others = audit.variants
+    table = plain_table("Calibration by language")
+    table.add_column("language", ratio=1, overflow="fold")
+    for heading in ("n", "texts", UNQUANTIZED, reference.name):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for variant in others:
+        table.add_column(variant.name, justify="right", no_wrap=True)
+        table.add_column(
+            "its loss, 95%" if audit.alpha == 0.05 else "its loss, interval", justify="right", no_wrap=True
+        )
+        table.add_column("", no_wrap=True)
+    for tag, own in audit.unquantized.languages.items():
+        cells = [language(tag), count(own.n), count(reference.texts.get(tag, 0)), percent(own.accuracy)]
+        row = [Text(cell) for cell in [*cells, percent(reference.quality.languages[tag].accuracy)]]
+        for variant in others:
+            row += _cells(variant, tag)
+        table.add_row(*row)
+    return Constrain(Group(table, Text(), *_remarks(audit)), WIDTH)
+
+
+UNQUANTIZED = "before"
+
+
+def _cells(variant: AuditedVariant, tag: str) -> list[Text]:
+    verdict = variant.against_balanced[tag]
+    sign = signed_verdict(verdict.verdict)
+    return [Text(percent(variant.quality.languages[tag].accuracy)), Text(_interval(verdict)), sign]
+
+
+def _interval(verdict: Verdict) -> str:
+    return f"{points(verdict.drop)} ({points(verdict.drop_low)} to {points(verdict.drop_high)})"
+
+
+def _remarks(audit: CalibrationAudit) -> list[Text]:
+    reference, *others = audit.variants
+    lines = [Text(f"Accuracy before quantization {percent(audit.unquantized.accuracy)}.")]
+    for variant in audit.variants:
+        texts = sum(variant.texts.values())
+        told = f"{variant.name}: {count(texts)} texts in {len(variant.texts)} languages, accuracy "
+        lines.append(Text(f"{told}{percent(variant.quality.accuracy)}.", style="bold" if variant is reference else ""))
+    for variant in others:
+        harmed = [tag for tag, verdict in variant.against_balanced.items() if verdict.verdict == "harmed"]
+        named = ", ".join(map(language, harmed)) or "no language"
+        lines.append(Text(f"Against {reference.name} data, {variant.name} harms {named}."))
+    notes = dict.fromkeys(note for variant in audit.variants for note in variant.notes)
+    return [*lines, *(Text(plain(note), style="dim") for note in [*notes, *audit.data.notes])]

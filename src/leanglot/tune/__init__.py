@@ -1,0 +1,1 @@
+"""Loops over compressing, measuring and judging: repair."""

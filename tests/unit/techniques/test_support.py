@@ -1,0 +1,41 @@
+from typing import get_args
+
+import pytest
+
+from leanglot.errors import ConfigError
+from leanglot.techniques import HalfPrecision, Int8, MagnitudePruning, Runtime, WeightOnly
+from leanglot.techniques.support import known_runtime, recipe_fault, runtimes_of
+
+STATIC = Int8(activations="static")
+STEPS = [Int8(), STATIC, WeightOnly(), HalfPrecision(), HalfPrecision(dtype="bf16"), MagnitudePruning(sparsity=0.5)]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=repr)
+def test_each_step_runs_where_it_says_and_nowhere_else(step):
+    for runtime in get_args(Runtime):
+        fault = recipe_fault((step,), runtime)
+        assert (fault is None) == (runtime in runtimes_of(step))
+        if fault is not None:
+            assert all(able in fault for able in runtimes_of(step))
+            assert f"not on {runtime}" in fault
+
+
+def test_a_scheme_that_the_engine_cannot_do_says_which_can():
+    fault = recipe_fault((MagnitudePruning(sparsity=0.1), HalfPrecision(dtype="bf16")), "onnxruntime")
+    assert fault == "half precision bf16 runs on pytorch, not on onnxruntime"
+    assert recipe_fault((Int8(weights="unsigned"),), "pytorch") == (
+        "int8 with unsigned weights runs on onnxruntime, not on pytorch"
+    )
+
+
+@pytest.mark.parametrize("after", [MagnitudePruning(sparsity=0.5), Int8(), WeightOnly()])
+def test_nothing_follows_a_quantization(after):
+    assert "weight-only must be the last step, once" in str(recipe_fault((WeightOnly(), after), "onnxruntime"))
+    assert recipe_fault((MagnitudePruning(sparsity=0.5), WeightOnly()), "onnxruntime") is None
+
+
+def test_engines_by_name():
+    assert known_runtime("openvino") == "openvino"
+    with pytest.raises(ConfigError, match="--runtime tensorrt is not known") as caught:
+        known_runtime("tensorrt")
+    assert "pytorch, onnxruntime, openvino" in str(caught.value)
