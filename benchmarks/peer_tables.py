@@ -126,7 +126,7 @@ def _lengths(rows: Sequence[Row]) -> list[int]:
 
 def _threads(row: Row) -> str:
     if row.threads is None:
-        return "failed" if row.reason else _NONE
+        return "see below" if row.reason else _NONE
     others = ", ".join(f"{count}: {value:.1f}" for count, value in row.threads_ms.items())
     return f"{row.threads} ({others} ms)"
 

@@ -29,7 +29,6 @@ from peer_tables import render
 from peer_timing import FULL, QUICK, Effort, compare, latencies, paces, run_batches, search_threads, throughputs
 
 from leanglot.measure.neighbours import NeighbourWatch
-from leanglot.measure.weight import folder_size
 from leanglot.results.environment import available_cores, read_environment
 
 if TYPE_CHECKING:
@@ -99,11 +98,15 @@ def measure_shape(shape: Shape, work: Workload, folder: Path, plan: Plan) -> Sha
     """
     rows = {engine.name: _blank(engine) for engine in plan.engines}
     engines: dict[str, Predictor] = {}
+    disturbed = []
     for engine in plan.engines:
         try:
             rows[engine.name] = _made(rows[engine.name], engine, shape, work, folder, plan.tell)
             plan.tell(f"{shape.name}: {engine.name}: loading, and trying numbers of threads")
-            engines[engine.name], rows[engine.name] = _opened(rows[engine.name], engine, folder, work, plan.budget)
+            with NeighbourWatch() as trying:
+                engines[engine.name], rows[engine.name] = _opened(rows[engine.name], engine, folder, work, plan.budget)
+            if trying.warnings():
+                disturbed.append(engine.name)
             plan.tell(f"{shape.name}: {engine.name}: fresh processes")
             rows[engine.name] = _started(rows[engine.name], engine, folder, work, plan.effort)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the reason in its row
@@ -119,7 +122,7 @@ def measure_shape(shape: Shape, work: Workload, folder: Path, plan: Plan) -> Sha
         rows=(*rows.values(), *(_blank(engine, engine.only_named) for engine in plan.left_out)),
         goals=judge_goals(list(rows.values()), trained=shape.trained),
         neighbours=watch.share,
-        warnings=watch.warnings(),
+        warnings=(*watch.warnings(), *_doubtful_threads(disturbed)),
     )
 
 
@@ -130,6 +133,8 @@ def _blank(engine: Engine, reason: str | None = None) -> Row:
 
 def _made(row: Row, engine: Engine, shape: Shape, work: Workload, folder: Path, tell: Callable[[str], None]) -> Row:
     """The row with what is on disk."""
+    from leanglot.measure.weight import folder_size
+
     target, stamp = folder / engine.name, folder / f"{engine.name}.seconds"
     if engine.name == OURS or not stamp.is_file():
         tell(f"{shape.name}: {engine.name}: making it")
@@ -155,6 +160,11 @@ def _opened(row: Row, engine: Engine, folder: Path, work: Workload, budget: int)
         )
     run_batches(predictor, work.mixed)  # an engine that cannot take them fails here, alone
     return predictor, row.model_copy(update={"threads": threads, "threads_ms": found})
+
+
+def _doubtful_threads(names: Sequence[str]) -> list[str]:
+    told = f"Other processes were busy while numbers of threads were tried for {', '.join(names)}."
+    return [told] if names else []
 
 
 def _started(row: Row, engine: Engine, folder: Path, work: Workload, effort: Effort) -> Row:

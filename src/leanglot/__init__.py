@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from leanglot.config import CandidateConfig, Columns, DataConfig, RunConfig, load_config
+    from leanglot import numerics
+    from leanglot.compress.modules import quantize
+    from leanglot.config import CandidateConfig, Columns, DataConfig, RepairConfig, RunConfig, load_config
     from leanglot.decide.recommend import recommend
     from leanglot.decide.verdict import judge
     from leanglot.errors import LeanglotError
@@ -15,44 +17,56 @@ if TYPE_CHECKING:
     from leanglot.results.folder import read_report
     from leanglot.results.records import Candidate, RunReport, Verdict
     from leanglot.runtimes.loading import load
-    from leanglot.techniques import Int8, MagnitudePruning
+    from leanglot.techniques import Calibration, HalfPrecision, Int8, MagnitudePruning, WeightOnly
 
 __version__: Final = "0.1.0"
 
 _HOMES: Final = {
+    "Calibration": "leanglot.techniques",
     "Candidate": "leanglot.results.records",
     "CandidateConfig": "leanglot.config",
     "Columns": "leanglot.config",
     "DataConfig": "leanglot.config",
+    "HalfPrecision": "leanglot.techniques",
     "Int8": "leanglot.techniques",
     "LeanglotError": "leanglot.errors",
     "MagnitudePruning": "leanglot.techniques",
+    "RepairConfig": "leanglot.config",
     "RunConfig": "leanglot.config",
     "RunReport": "leanglot.results.records",
     "Verdict": "leanglot.results.records",
+    "WeightOnly": "leanglot.techniques",
     "judge": "leanglot.decide.verdict",
     "load": "leanglot.runtimes.loading",
     "load_config": "leanglot.config",
+    "numerics": "leanglot",
     "optimize": "leanglot.pipeline",
+    "quantize": "leanglot.compress.modules",
     "read_report": "leanglot.results.folder",
     "recommend": "leanglot.decide.recommend",
 }
 
 __all__ = [
+    "Calibration",
     "Candidate",
     "CandidateConfig",
     "Columns",
     "DataConfig",
+    "HalfPrecision",
     "Int8",
     "LeanglotError",
     "MagnitudePruning",
+    "RepairConfig",
     "RunConfig",
     "RunReport",
     "Verdict",
+    "WeightOnly",
     "judge",
     "load",
     "load_config",
+    "numerics",
     "optimize",
+    "quantize",
     "read_report",
     "recommend",
 ]
@@ -65,7 +79,8 @@ def __getattr__(name: str) -> object:
     from leanglot.quiet import quiet_imports
 
     with quiet_imports():
-        value = getattr(import_module(_HOMES[name]), name)
+        home = import_module(_HOMES[name])
+        value = import_module(f"{__name__}.{name}") if home.__name__ == __name__ else getattr(home, name)
     globals()[name] = value
     return value
 

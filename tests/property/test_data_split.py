@@ -31,10 +31,13 @@ def test_a_limited_sample_is_a_subset_of_exact_size(rows, limit, seed):
     assert sample == examples.subset(positions)
 
 
-@given(ROWS, st.integers(1, 80), st.integers(0, 2**32 - 1), st.sampled_from(["uniform", "proportional"]))
+BALANCES = st.sampled_from(["uniform", "proportional", "temperature"])
+
+
+@given(ROWS, st.integers(1, 80), st.integers(0, 2**32 - 1), BALANCES)
 def test_a_balanced_sample_has_exactly_the_number_asked(rows, n, seed, by):
     examples = examples_of(rows)
-    sample = sample_balanced(examples, n, seed, by=by)
+    sample = sample_balanced(examples, n, seed, by=by, temperature=3.0)
     assert len(sample) == min(n, len(examples))
     assert len(set(sample.texts)) == len(sample)
     if n >= len(set(examples.languages)):
@@ -47,6 +50,26 @@ def test_uniform_counts_differ_by_one_at_most_where_supply_allows(rows, n, seed)
     supply, drawn = Counter(examples.languages), Counter(sample_balanced(examples, n, seed).languages)
     largest = max(drawn.values())
     assert all(drawn[tag] >= largest - 1 for tag in supply if drawn[tag] < supply[tag])
+
+
+SHARES = st.dictionaries(st.sampled_from(["de", "en", "sw", "th"]), st.floats(1e-6, 1e6), min_size=1)
+
+
+@given(ROWS, st.integers(1, 80), st.integers(0, 2**32 - 1), SHARES)
+def test_traffic_is_followed_as_far_as_there_are_examples(rows, n, seed, shares):
+    examples = examples_of(rows)
+    supply = {tag: size for tag, size in Counter(examples.languages).items() if tag in shares}
+    if not supply:
+        return
+    drawn = Counter(sample_balanced(examples, n, seed, by="traffic", traffic=shares).languages)
+    assert drawn.total() == min(n, sum(supply.values()))
+    assert set(drawn) == set(supply) if n >= len(supply) else set(drawn) <= set(supply)
+    open_ = [tag for tag in supply if drawn[tag] < supply[tag]]
+    # Between two languages that could give more, numbers are as their shares, but for rounding and the one for each.
+    for tag in open_:
+        for other in open_:
+            if shares[tag] >= shares[other]:
+                assert drawn[tag] >= drawn[other] - 1
 
 
 @given(ROWS, st.integers(1, 30), st.integers(0, 2**32 - 1))

@@ -16,11 +16,25 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = [
     {"cache", "config", "errors", "extras", "languages", "progress", "quiet", "techniques"},
-    {"stats", "results"},
-    {"models", "data", "runtimes", "decide"},
+    {"stats", "results", "numerics"},
+    {"models", "data", "decide"},
+    {"runtimes"},
     {"compress", "export", "measure", "charts"},
-    {"report"},
-    {"artifacts", "audit", "cli", "demo", "exam", "judging", "pipeline", "quantizers", "repairing", "steps", "sweep", "trials"},
+    {"report", "tune"},
+    {
+        "artifacts",
+        "audit",
+        "cli",
+        "demo",
+        "exam",
+        "judging",
+        "pipeline",
+        "quantizers",
+        "repairing",
+        "steps",
+        "sweep",
+        "trials",
+    },
 ]
 
 # The single files at the bottom and at the top may use each other; the folders between them may not.
@@ -119,7 +133,10 @@ def test_modules_import_from_lower_floors_only():
 def test_nothing_imports_the_public_door():
     """Through it, any module could reach any other."""
     found = [
-        place(path, line) for path in FILES for line, name in imports(path) if name == "leanglot" and part_of(module_name(path)) != "cli"
+        place(path, line)
+        for path in FILES
+        for line, name in imports(path)
+        if name == "leanglot" and part_of(module_name(path)) != "cli"
     ]
     assert found == []
 
@@ -195,7 +212,9 @@ def test_files_functions_and_parameter_lists_are_short(path):
     for node in ast.walk(tree(path)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if (lines := lines_of_code(node)) > LONGEST_FUNCTION:
+        # The options of a subcommand are its parameters, one on a line or two.
+        options = node.body[0].lineno - node.lineno if is_subcommand(path, node) else 0
+        if (lines := lines_of_code(node) - options) > LONGEST_FUNCTION:
             faults.append(f"{place(path, node.lineno)} {node.name} has {lines} lines")
         parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         # The parameters of a subcommand are the options of its command line.

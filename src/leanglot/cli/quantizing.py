@@ -53,7 +53,7 @@ def quantize(
         bool | None, typer.Option(help="7-bit weights; by default decided by the target's instruction set.")
     ] = None,
     block: Annotated[int, typer.Option(help="Weights that share a scale: 32, 64 or 128 (weight-only).")] = 32,
-    symmetric: Annotated[bool, typer.Option(help="Without zero points (weight-only).")] = True,
+    symmetric: Annotated[bool, typer.Option(help="Without zero points (weight-only).")] = False,
     keep: Annotated[
         list[str] | None, typer.Option(help="Layers that stay in FP32, such as embeddings or layer.0; repeatable.")
     ] = None,

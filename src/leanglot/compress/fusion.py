@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from leanglot.compress.products import Products, layer_name
+from leanglot.compress.products import Products, layer_name, read_products
+from leanglot.models.graph import save_graph
 
 _DOMAIN: Final = "com.microsoft"
 _HEADS_FIRST: Final = [0, 2, 1, 3]
@@ -69,10 +71,7 @@ class FusedOperators:
         if not self.unfused:
             return ()
         total = self.attention + self.kept + self.unfused
-        return (
-            f"{self.unfused} of {total} attention layers have a form that is not fused here: they run in single operators, "
-            "right but somewhat slower.",
-        )
+        return (f"{self.unfused} of {total} attention layers have a form that is not fused: right, but slower.",)
 
 
 def find_attention(products: Products) -> list[SelfAttention]:
@@ -110,6 +109,21 @@ def fuse(products: Products, found: Collection[SelfAttention], kept: Collection[
     graph.node.extend(nodes)
     products.drop_unused()
     return FusedOperators(len(made), len(found) - len(made), softmaxes - len(found), _protect_residuals(graph))
+
+
+def save_fused(source: Path, target: Path) -> FusedOperators:
+    """Write the fused graph of one folder into another, still in FP32.
+
+    It answers like its source, and has a layer for each that a quantized fused graph has.
+
+    Args:
+        source: Folder with ``model.onnx``; left as it is.
+        target: Existing folder for the fused graph.
+    """
+    products = read_products(source)
+    fused = fuse(products, find_attention(products))
+    save_graph(products.model, target, products.weights | products.tables)
+    return fused
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +240,7 @@ def _masks_padding_alone(model: onnx.ModelProto, graph: _Graph, mask: str) -> bo
     return bool(((added == 0) == real).all() and ((added <= _MASKED) == ~real).all())
 
 
-def _upstream(
-    graph: onnx.GraphProto, links: _Graph, name: str
-) -> tuple[list[onnx.NodeProto], set[str]]:
+def _upstream(graph: onnx.GraphProto, links: _Graph, name: str) -> tuple[list[onnx.NodeProto], set[str]]:
     """The nodes that compute a value, in the graph's order, and the values that they start from.
 
     Hidden states, of which only the shape can matter to a mask, are such a start.

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
@@ -40,7 +40,9 @@ def quantize(source: Path, target: Path, config: HalfPrecision) -> Quantized:
             matrix to store.
     """
     if config.dtype != "fp16":
-        raise RecipeError(f"ONNX Runtime's CPU kernels cannot run {config.dtype}.", "Take fp16, or the pytorch runtime.")
+        raise RecipeError(
+            f"ONNX Runtime's CPU kernels cannot run {config.dtype}.", "Take fp16, or the pytorch runtime."
+        )
     model, weights = load_skeleton(source)
     matrices = {name for name, values in weights.items() if values.ndim >= 2 and values.dtype == np.float32}
     stay = kept({layer_name(name) for name, values in weights.items() if values.dtype == np.float32}, config.keep)

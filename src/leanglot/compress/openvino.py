@@ -119,7 +119,8 @@ def _refuse(config: Int8, calibration: Calibration) -> None:
         )
     if calibration.method == "entropy":
         raise RecipeError(
-            "OpenVINO's calibration has no method entropy.", "Allowed are minmax and percentile, or runtime: onnxruntime."
+            "OpenVINO's calibration has no method entropy.",
+            "Allowed are minmax and percentile, or runtime: onnxruntime.",
         )
 
 

@@ -1,7 +1,7 @@
 """What can be quantized in an exported graph: its linear layers' matrix products and its embedding tables, by name."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,11 +41,13 @@ class Products:
         weights: Its weights but for the tables, by name.
         tables: Tensors whose rows it only looks up, by name. They stay out of the quantizers, which would copy and
             write them several times over.
+        heads: The layers that read one row per text, behind the encoder's tokens.
     """
 
     model: onnx.ModelProto
     weights: dict[str, NDArray[Any]]
     tables: dict[str, NDArray[Any]]
+    heads: set[str] = field(default_factory=set)
 
     def layers(self) -> dict[str, str]:
         """Layer by the name of the node that multiplies with its matrix."""
@@ -145,6 +147,8 @@ def _check_finite(name: str, values: NDArray[Any]) -> None:
 def _split_gemms(products: Products) -> None:
     """A linear layer over a matrix is exported as ``Gemm``: make it the product and the sum that all others are."""
     graph = products.model.graph
+    linear = [node for node in graph.node if _is_linear(node, products.weights)]
+    products.heads |= {layer_name(node.input[1]) for node in linear}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         nodes += _product_and_sum(node, products.weights) if _is_linear(node, products.weights) else [node]

@@ -1,6 +1,7 @@
 """Undoes the quantization of single layers of a graph: their weights and operators come back from the FP32 graph."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import graphlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,9 @@ from leanglot.models.graph import DATA_NAME, Arrays, load_skeleton
 from leanglot.runtimes.base import Logits, TokenIds
 from leanglot.runtimes.onnxruntime import OnnxPredictor
 
-# Operators that quantization replaces, and which of their inputs holds the weights. An Attention of ONNX Runtime's own
-# domain is a layer where the FP32 graph was fused before it was quantized.
-_WEIGHT_INPUT: Final = {"MatMul": 1, "Gemm": 1, "Gather": 0, "Attention": 1}
+# Operators of the export that quantization replaces, and which of their inputs holds the weights.
+_WEIGHT_INPUT: Final = {"MatMul": 1, "Gemm": 1, "Gather": 0}
+_ATTENTION: Final = ("Attention", "QAttention")
 _HALF: Final = (np.dtype(np.float16), helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16))
 _INLINE_BYTES: Final = 1024  # smaller weights travel inside the graph
 
@@ -30,8 +31,9 @@ class Undoing:
     """A quantized graph beside the FP32 graph that it was made from.
 
     Attributes:
-        layers: PyTorch's names of the quantized layers whose quantization can be undone, in the graph's order; an
-            embedding table stored as INT8 rows is one of them.
+        layers: PyTorch's names of the quantized layers whose quantization can be undone, in the graph's order. An
+            embedding table stored as INT8 rows is one of them; queries, keys and values that were fused are one layer,
+            under the name that fusing gives it.
         stuck: Quantized layers that cannot be undone on the graph, and why; they need another quantization.
         nodes: The FP32 operators of each layer.
         weights: Constants of the FP32 graph by name.
@@ -68,8 +70,9 @@ def compare(source: Path, quantized: Path) -> Undoing:
     """Find the layers that one graph holds in FP32 and the other does not.
 
     A layer is an operator of the FP32 graph with a constant weight matrix. It was quantized when the other graph has no
-    FP32 matrix of that name, and can be undone when the other graph still computes its inputs and its output, whatever
-    the way: ``MatMulInteger``, ``MatMulNBits``, quantize-dequantize pairs, or rows that are looked up in INT8.
+    FP32 matrix of that name. It can be undone when the other graph still has the value that it computes, in whatever
+    way it does: ``MatMulInteger``, ``MatMulNBits``, quantize-dequantize pairs, rows that are looked up in INT8, or a
+    fused attention, whose operators come back too.
 
     Args:
         source: Folder with the FP32 graph.
@@ -80,19 +83,22 @@ def compare(source: Path, quantized: Path) -> Undoing:
     """
     before, weights = load_skeleton(source)
     after, arrays = load_skeleton(quantized)
+    plain = {layer_name(name) for name, values in arrays.items() if values.ndim == 2 and values.dtype == np.float32}
+    owners = {value: name for value, name in _layers(before.graph, weights).items() if name not in plain}
     nodes: dict[str, tuple[onnx.NodeProto, ...]] = {}
     stuck: dict[str, str] = {}
-    places = _places(after.graph)
-    plain = {layer_name(name) for name, values in arrays.items() if values.ndim == 2 and values.dtype == np.float32}
-    half = any(values.ndim > 1 and values.dtype in _HALF for values in arrays.values())
-    for name, node in _layers(before.graph, weights):
-        if name in plain:
-            continue
-        fault = "the graph computes in half precision" if half else _fault(node, weights, places)
-        if fault is None:
-            nodes[name] = (*nodes.get(name, ()), node)
-        else:
-            stuck[name] = fault
+    if any(values.ndim > 1 and values.dtype in _HALF for values in arrays.values()):
+        stuck = dict.fromkeys(owners.values(), "the graph computes in half precision")
+        owners = {}
+    match = _Match.of(before.graph, after.graph)
+    for met, values in match.by_meeting(owners).items():
+        names, region = list(dict.fromkeys(owners[value] for value in values)), match.region(met)
+        inside = {value for node in region for value in node.output} & owners.keys()
+        name = match.name_of(met, names)
+        if name is None or inside != set(values):
+            stuck |= dict.fromkeys(names, f"it was fused with others into {met or 'several values'}")
+        elif name not in plain:
+            nodes[name] = (*nodes.get(name, ()), *region)
     able = {name: found for name, found in nodes.items() if name not in stuck}
     return Undoing(tuple(able), stuck, able, weights, after, arrays)
 
@@ -115,8 +121,8 @@ def undone(undoing: Undoing, layers: Collection[str]) -> tuple[onnx.ModelProto, 
     model = onnx.ModelProto()
     model.CopyFrom(undoing.graph)
     graph = model.graph
-    nodes = [back.get(node.output[0], node) for node in graph.node]
-    nodes = _live(nodes, [item.name for item in graph.output])
+    others = {node.output[0]: node for node in graph.node if back.keys().isdisjoint(node.output)}
+    nodes = _needed({**others, **back}, [item.name for item in graph.output])
     known = {name for node in nodes for name in (*node.input, *node.output)}
     described = [item for item in graph.value_info if item.name in known]
     del graph.node[:], graph.value_info[:]
@@ -163,31 +169,84 @@ def open_undone(undoing: Undoing, layers: Collection[str], threads: int) -> Vari
     return Variant(OnnxPredictor(session), large)
 
 
-def _layers(graph: onnx.GraphProto, weights: Arrays) -> Iterator[tuple[str, onnx.NodeProto]]:
-    """The operators with a constant FP32 weight matrix, by PyTorch's name of their module."""
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Two graphs whose values have the same names wherever they are the same.
+
+    Attributes:
+        producers: The FP32 graph's operators by what they compute.
+        readers: The FP32 graph's operators by what they read.
+        places: Where in the quantized graph's order each of its values is computed; its inputs come before all others.
+        replaced: The quantized graph's operators by what they compute.
+    """
+
+    producers: Mapping[str, onnx.NodeProto]
+    readers: Mapping[str, Sequence[onnx.NodeProto]]
+    places: Mapping[str, int]
+    replaced: Mapping[str, onnx.NodeProto]
+
+    @classmethod
+    def of(cls, before: onnx.GraphProto, after: onnx.GraphProto) -> "_Match":
+        readers: dict[str, list[onnx.NodeProto]] = {}
+        for node in before.node:
+            for name in node.input:
+                readers.setdefault(name, []).append(node)
+        places = {item.name: -1 for item in after.input}
+        places |= {name: place for place, node in enumerate(after.node) for name in node.output}
+        return cls(_by_output(before.node), readers, places, _by_output(after.node))
+
+    def by_meeting(self, values: Collection[str]) -> dict[str, list[str]]:
+        """Values of the FP32 graph by the first value on their way that both graphs have; none where they are many."""
+        found: dict[str, list[str]] = {}
+        for value in values:
+            found.setdefault(self._meeting(value), []).append(value)
+        return found
+
+    def _meeting(self, value: str) -> str:
+        waiting, seen, met = [value], {value}, set()
+        while waiting:
+            name = waiting.pop()
+            if name in self.places:
+                met.add(name)
+                continue
+            new = {output for node in self.readers.get(name, ()) for output in node.output} - seen
+            seen |= new
+            waiting += new
+        return met.pop() if len(met) == 1 else ""
+
+    def region(self, value: str) -> list[onnx.NodeProto]:
+        """The FP32 graph's operators that compute a value from what the quantized graph has before it."""
+        waiting, found = [value], dict[str, onnx.NodeProto]()
+        while waiting:
+            name = waiting.pop()
+            there = name != value and self.places.get(name, len(self.places)) < self.places.get(value, 0)
+            if name in self.producers and name not in found and not there:
+                found[name] = self.producers[name]
+                waiting += found[name].input
+        return list(found.values())
+
+    def name_of(self, met: str, names: Sequence[str]) -> str | None:
+        """The name of the layers that compute a value together; None where they are more than one layer."""
+        if met and len(names) == 1:
+            return names[0]
+        node = self.replaced.get(met)
+        return node.input[1].partition(".weight")[0] if node is not None and node.op_type in _ATTENTION else None
+
+
+def _by_output(nodes: Sequence[onnx.NodeProto]) -> dict[str, onnx.NodeProto]:
+    return {name: node for node in nodes for name in node.output}
+
+
+def _layers(graph: onnx.GraphProto, weights: Arrays) -> dict[str, str]:
+    """What the operators with a constant FP32 weight matrix compute, and PyTorch's name of the module of each."""
+    layers: dict[str, str] = {}
     for node in graph.node:
         position = _WEIGHT_INPUT.get(node.op_type, len(node.input))
         if position < len(node.input) and (weight := node.input[position]) in weights:
             values = weights[weight]
             if values.ndim == 2 and values.dtype == np.float32:
-                yield layer_name(weight), node
-
-
-def _places(graph: onnx.GraphProto) -> dict[str, int]:
-    """Where in the graph's order each value is there; its inputs are before the first operator."""
-    places = {item.name: -1 for item in graph.input}
-    return places | {name: place for place, node in enumerate(graph.node) for name in node.output}
-
-
-def _fault(node: onnx.NodeProto, weights: Arrays, places: Mapping[str, int]) -> str | None:
-    """Why an operator cannot stand in a quantized graph; None where it can."""
-    output = node.output[0]
-    if output not in places:
-        return f"the graph has no value {output}, which the layer computes: it was fused with others"
-    for name in node.input:
-        if name and name not in weights and places.get(name, len(places)) >= places[output]:
-            return f"the graph has no value {name}, which the layer reads: it was fused with others"
-    return None
+                layers[node.output[0]] = layer_name(weight)
+    return layers
 
 
 def _check(undoing: Undoing, layers: Collection[str]) -> None:
@@ -202,14 +261,21 @@ def _check(undoing: Undoing, layers: Collection[str]) -> None:
             raise RecipeError(f"{name} is no quantized layer of the graph.", f"These are: {some} …")
 
 
-def _live(nodes: Sequence[onnx.NodeProto], outputs: Collection[str]) -> list[onnx.NodeProto]:
-    """The operators that the outputs depend on, in their order."""
-    needed, kept = set(outputs), []
-    for node in reversed(nodes):
-        if not needed.isdisjoint(node.output):
-            needed.update(node.input)
-            kept.append(node)
-    return kept[::-1]
+def _needed(producers: Mapping[str, onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:
+    """The operators that the outputs depend on, each after those that it reads from.
+
+    Args:
+        producers: Operators by the first value that they compute.
+        outputs: Names of values.
+    """
+    makers = {name: first for first, node in producers.items() for name in node.output}
+    waiting, reads = [makers[name] for name in outputs], dict[str, list[str]]()
+    while waiting:
+        first = waiting.pop()
+        if first not in reads:
+            reads[first] = [makers[name] for name in producers[first].input if name in makers]
+            waiting += reads[first]
+    return [producers[first] for first in graphlib.TopologicalSorter(reads).static_order()]
 
 
 def _pointer(name: str, values: NDArray[Any]) -> TensorProto:

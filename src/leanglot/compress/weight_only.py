@@ -14,6 +14,7 @@ from leanglot.techniques import WeightOnly
 
 _DOMAIN: Final = "com.microsoft"
 # ONNX Runtime's levels: 1 multiplies in FP32, 4 rounds the activations to INT8 by blocks and multiplies in integers.
+# With VNNI 4 is 2 to 6 times as fast for 8-bit weights and 1.1 to 1.5 times for 4-bit ones, and these no more wrong.
 _ACCURACY_LEVEL: Final = 4
 
 
@@ -72,7 +73,7 @@ def _product(node: onnx.NodeProto, products: Products, config: WeightOnly) -> on
 
 def _blocks_of(weight: str, products: Products, config: WeightOnly) -> list[str]:
     packed, scales, zero_points = quantize_blocks(products.weights[weight], config)
-    made = {f"{weight}_Q{config.bits}": packed, f"{weight}_scales": scales}
+    made: dict[str, NDArray[Any]] = {f"{weight}_Q{config.bits}": packed, f"{weight}_scales": scales}
     if not config.symmetric:
         made[f"{weight}_zero_points"] = zero_points
     products.weights.update(made)
@@ -89,8 +90,8 @@ def quantize_blocks(
         config: Bits, block and symmetry.
 
     Returns:
-        The packed blocks, shape ``(outputs, blocks, bytes per block)``; their scales, shape ``(outputs, blocks)``; their
-        zero points, packed like the weights, which only an asymmetric config uses.
+        The packed blocks, shape ``(outputs, blocks, bytes per block)``; their scales, shape ``(outputs, blocks)``;
+        their zero points, packed like the weights, which only an asymmetric config uses.
     """
     inputs, outputs = matrix.shape
     per_byte, blocks = 8 // config.bits, -(-inputs // config.block)

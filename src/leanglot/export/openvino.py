@@ -1,6 +1,5 @@
 """Exports a text classifier to an OpenVINO graph with its weights beside it, through OpenVINO's PyTorch front end."""
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,7 +89,6 @@ def _name_by_module(graph: "Model") -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The front end traces with what PyTorch deprecates, and through shapes that stay dynamic here."""
-    logger = logging.getLogger("torch.onnx")
     with quiet_transformers(), warnings.catch_warnings():
         for category in (torch.jit.TracerWarning, DeprecationWarning, FutureWarning, UserWarning):
             warnings.simplefilter("ignore", category)

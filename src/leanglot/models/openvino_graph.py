@@ -62,34 +62,37 @@ def weight_arrays(folder: Path) -> dict[str, tuple[str, int]]:
     Raises:
         ModelError: The graph is missing or damaged.
     """
-    graph = _read(folder / GRAPH_NAME)
+    path = folder / GRAPH_NAME
+    try:
+        return _arrays(_read(path))
+    except (OSError, ET.ParseError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error!r}", "Make the artifact again.") from error
+
+
+def _read(path: Path) -> _Graph:
+    root = ET.parse(path).getroot()  # noqa: S314 - expat bounds how far entities expand
+    layers = {layer.attrib["id"]: layer for layer in root.iterfind("layers/layer")}
+    users: dict[str, list[str]] = {}
+    for edge in root.iterfind("edges/edge"):
+        users.setdefault(edge.attrib["from-layer"], []).append(edge.attrib["to-layer"])
+    return _Graph(layers, users)
+
+
+def _arrays(graph: _Graph) -> dict[str, tuple[str, int]]:
     seen: set[str] = set()
     arrays: dict[str, tuple[str, int]] = {}
     for key, layer in graph.layers.items():
-        if layer.get("type") != "Const":
+        if layer.attrib["type"] != "Const":
             continue
-        data = layer.find("data")
-        stored = {} if data is None else data.attrib
+        stored = {name: value for data in layer.iterfind("data") for name, value in data.attrib.items()}
         kind, offset = stored["element_type"], stored["offset"]
         size = 0 if offset in seen else int(stored["size"])
         seen.add(offset)
         name = _parameter(graph, key, kind)
         if name in arrays:
-            name = f"{name}/{layer.get('name')}"
+            name = f"{name}/{layer.attrib['name']}"
         arrays[name] = (_DTYPES.get(kind, kind), size)
     return arrays
-
-
-def _read(path: Path) -> _Graph:
-    try:
-        root = ET.parse(path).getroot()  # noqa: S314 - expat bounds how far entities expand
-        layers = {layer.attrib["id"]: layer for layer in root.iterfind("layers/layer")}
-        users: dict[str, list[str]] = {}
-        for edge in root.iterfind("edges/edge"):
-            users.setdefault(edge.attrib["from-layer"], []).append(edge.attrib["to-layer"])
-    except (OSError, ET.ParseError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", "Make the artifact again.") from error
-    return _Graph(layers, users)
 
 
 def _parameter(graph: _Graph, key: str, kind: str) -> str:

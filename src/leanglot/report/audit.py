@@ -1,31 +1,32 @@
 """Terminal table of an audit of calibration data."""
 
+from typing import Final
+
 from rich.console import Group, RenderableType
 from rich.constrain import Constrain
 from rich.text import Text
 
 from leanglot.charts.quantities import count, percent, points
-from leanglot.report.format import language, plain
+from leanglot.report.format import language, plain, plural
 from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
 from leanglot.results.audits import AuditedVariant, CalibrationAudit
 from leanglot.results.records import Verdict
 
+UNQUANTIZED: Final = "FP32"
+
 
 def audit_table(audit: CalibrationAudit) -> RenderableType:
-    """Accuracy by language with each mixture of calibration texts, and what the first one gains on each other."""
+    """Accuracy by language with the first mixture of texts, and what each other loses against it, in points."""
     reference, *others = audit.variants
     table = plain_table("Calibration by language")
     table.add_column("language", ratio=1, overflow="fold")
-    for heading in ("n", "texts", UNQUANTIZED, reference.name):
+    for heading in ("n", UNQUANTIZED, reference.name):
         table.add_column(heading, justify="right", no_wrap=True)
     for variant in others:
-        table.add_column(variant.name, justify="right", no_wrap=True)
-        table.add_column(
-            "its loss, 95%" if audit.alpha == 0.05 else "its loss, interval", justify="right", no_wrap=True
-        )
-        table.add_column("", no_wrap=True)
+        table.add_column(f"{variant.name} loses", justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True, max_width=1)
     for tag, own in audit.unquantized.languages.items():
-        cells = [language(tag), count(own.n), count(reference.texts.get(tag, 0)), percent(own.accuracy)]
+        cells = [language(tag), count(own.n), percent(own.accuracy)]
         row = [Text(cell) for cell in [*cells, percent(reference.quality.languages[tag].accuracy)]]
         for variant in others:
             row += _cells(variant, tag)
@@ -33,13 +34,10 @@ def audit_table(audit: CalibrationAudit) -> RenderableType:
     return Constrain(Group(table, Text(), *_remarks(audit)), WIDTH)
 
 
-UNQUANTIZED = "before"
-
-
 def _cells(variant: AuditedVariant, tag: str) -> list[Text]:
     verdict = variant.against_balanced[tag]
     sign = signed_verdict(verdict.verdict)
-    return [Text(percent(variant.quality.languages[tag].accuracy)), Text(_interval(verdict)), sign]
+    return [Text(_interval(verdict)), sign[:1]]
 
 
 def _interval(verdict: Verdict) -> str:
@@ -48,10 +46,14 @@ def _interval(verdict: Verdict) -> str:
 
 def _remarks(audit: CalibrationAudit) -> list[Text]:
     reference, *others = audit.variants
-    lines = [Text(f"Accuracy before quantization {percent(audit.unquantized.accuracy)}.")]
+    level = f"{100 * (1 - audit.alpha):g}%"
+    lines = [
+        Text(f"Losses are in points, with their {level} interval; ✓ no more than the margin, ✗ harmed, ? not proven."),
+        Text(f"Accuracy before quantization {percent(audit.unquantized.accuracy)}."),
+    ]
     for variant in audit.variants:
         texts = sum(variant.texts.values())
-        told = f"{variant.name}: {count(texts)} texts in {len(variant.texts)} languages, accuracy "
+        told = f"{variant.name}: {count(texts)} texts in {plural(len(variant.texts), 'language')}, accuracy "
         lines.append(Text(f"{told}{percent(variant.quality.accuracy)}.", style="bold" if variant is reference else ""))
     for variant in others:
         harmed = [tag for tag, verdict in variant.against_balanced.items() if verdict.verdict == "harmed"]

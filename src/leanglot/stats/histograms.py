@@ -127,7 +127,7 @@ def percentile(histogram: Histogram, share: float) -> Range:
         ValueError: There are no values.
     """
     whole = minmax(histogram)
-    cut = int((100.0 - share) / 200.0 * histogram.total)
+    cut = int(round((100.0 - share) / 200.0 * histogram.total, 6))  # 99.9 percent is not quite 99.9
     start = int(np.searchsorted(np.cumsum(histogram.counts), cut, side="right"))
     stop = len(histogram.counts) - int(np.searchsorted(np.cumsum(histogram.counts[::-1]), cut, side="right"))
     return _edges(histogram, start, stop) if cut else whole

@@ -91,7 +91,7 @@ class WeightOnly(BaseModel):
     Attributes:
         bits: Bits per weight.
         block: Weights along the input dimension that share a scale.
-        symmetric: Without a zero point.
+        symmetric: Without zero points: a little smaller, and much worse at 4 bits.
         embeddings: Also store the embedding table as INT8 rows.
         keep: Module patterns that stay in FP32; see `Int8`.
     """
@@ -101,7 +101,7 @@ class WeightOnly(BaseModel):
     technique: Literal["weight-only"] = "weight-only"
     bits: Literal[8, 4] = 4
     block: Literal[32, 64, 128] = 32
-    symmetric: bool = True
+    symmetric: bool = False
     embeddings: bool = False
     keep: Keep = ()
 

@@ -85,8 +85,9 @@ def test_every_linear_layer_is_stored_in_eight_bits_and_the_logits_stay_close(on
     before = files_of(onnx_artifact)
     assert int8.quantize(onnx_artifact, target, WIDE).path == target / GRAPH_NAME
     assert files_of(onnx_artifact) == before
-    graph = load_graph(target)
-    assert operators(graph).count("MatMulInteger") == len(linear_layers(tiny_classifier.module)) == 14
+    made, head = operators(load_graph(target)), 2
+    quantized = made.count("MatMulInteger") + 3 * made.count("QAttention")
+    assert quantized + head == len(linear_layers(tiny_classifier.module)) == 14
     assert (target / "model.onnx.data").stat().st_size < (onnx_artifact / "model.onnx.data").stat().st_size
     exact, approximate = logits(onnx_artifact), logits(target)
     difference = np.abs(exact - approximate).max()
@@ -106,11 +107,11 @@ def test_a_reduced_range_leaves_a_bit_unused(onnx_artifact, target, reduce_range
     assert largest * 0.97 <= max(extremes) <= largest + 1
 
 
-@pytest.mark.parametrize(("per_channel", "dimensions"), [(True, 1), (False, 0)])
-def test_scales_are_per_output_channel_or_per_matrix(onnx_artifact, target, per_channel, dimensions):
+@pytest.mark.parametrize(("per_channel", "matrices", "dimensions"), [(True, 8, 1), (False, 12, 0)])
+def test_scales_are_per_output_channel_or_per_matrix(onnx_artifact, target, per_channel, matrices, dimensions):
     int8.quantize(onnx_artifact, target, Int8(reduce_range=False, per_channel=per_channel))
     scales = [tensor for tensor in load_graph(target).graph.initializer if tensor.name.endswith("_scale")]
-    assert len(scales) == 14
+    assert len(scales) == matrices
     assert {len(tensor.dims) for tensor in scales} == {dimensions}
 
 
@@ -146,16 +147,37 @@ def test_weights_are_signed_or_not(onnx_artifact, target, weights, dtype, per_ch
 
 
 def test_a_kept_layer_stays_in_fp32(onnx_artifact, target):
-    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, keep=("layer.0.output", "classifier")))
+    int8.quantize(onnx_artifact, target, Int8(reduce_range=False, keep=("layer.0.output", "layer.1.intermediate")))
     names = {tensor.name for tensor in load_graph(target).graph.initializer if len(tensor.dims) == 2}
     assert names >= {
         "roberta.encoder.layer.0.output.dense.weight.T",
-        "classifier.dense.weight.T",
-        "classifier.out_proj.weight.T",
+        "roberta.encoder.layer.1.intermediate.dense.weight.T",
         "roberta.encoder.layer.1.output.dense.weight.T_quantized",
     }
     assert "roberta.encoder.layer.1.output.dense.weight.T" not in names
     assert operators(load_graph(target)).count("MatMulInteger") > 0
+
+
+def test_the_head_stays_in_fp32(onnx_artifact, target):
+    int8.quantize(onnx_artifact, target, WIDE)
+    kinds = {tensor.name: tensor.data_type for tensor in load_graph(target).graph.initializer}
+    assert kinds["classifier.dense.weight.T"] == kinds["classifier.out_proj.weight.T"] == TensorProto.FLOAT
+
+
+def test_a_model_of_nothing_but_rows_is_quantized(tmp_path, target):
+    source = tmp_path / "source"
+    source.mkdir()
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 8]) for name in ("x", "logits")]
+    node = helper.make_node("Gemm", ["x", "layer.weight", "layer.bias"], ["logits"], "gemm", transB=1)
+    graph = helper.make_graph([node], "g", values[:1], values[1:])
+    weight = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    save_graph(model, source, {"layer.weight": weight, "layer.bias": np.ones(8, np.float32)})
+    int8.quantize(source, target, WIDE)
+    x = np.random.default_rng(1).normal(size=(5, 8)).astype(np.float32)
+    (given,) = ort.InferenceSession(str(target / GRAPH_NAME), providers=["CPUExecutionProvider"]).run(None, {"x": x})
+    assert operators(load_graph(target)).count("MatMulInteger") == 1
+    np.testing.assert_allclose(given, x @ weight.T + 1, atol=0.1)
 
 
 def test_kept_embeddings_stay_in_fp32(onnx_artifact, target, monkeypatch):
@@ -176,7 +198,7 @@ def test_embeddings_alone_can_be_quantized(onnx_artifact, target, monkeypatch):
 
 
 def test_a_pattern_that_names_no_layer_is_refused(onnx_artifact, target):
-    with pytest.raises(RecipeError, match="'encoder.layer.7' matches no layer"):
+    with pytest.raises(RecipeError, match=r"'encoder\.layer\.7' matches no layer"):
         int8.quantize(onnx_artifact, target, Int8(reduce_range=False, keep=("encoder.layer.7",)))
     assert files_of(target) == {}
 

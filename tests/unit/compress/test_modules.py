@@ -286,6 +286,40 @@ def test_a_tuple_of_transformers_keeps_its_kind():
     assert torch.equal(tuples[0], named.last_hidden_state)
 
 
+class Nested(nn.Module):
+    """Answers with tensors inside of other things."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x, extra):
+        y = self.layer(x["x"]) + extra[0]
+        return {"y": y, "list": [y, torch.ones(2, dtype=torch.int64)], "max": y.max(dim=-1), "word": "as it was"}
+
+
+def test_16_bits_cast_tensors_wherever_they_are():
+    result = quantize(Nested(), 16)
+    output = call(result, {"x": torch.ones(2, 4)}, extra=(torch.ones(4),))
+    assert (output["y"].dtype, output["list"][0].dtype, output["list"][1].dtype) == (
+        torch.float32,
+        torch.float32,
+        torch.int64,
+    )
+    assert output["max"].values.dtype == torch.float32
+    assert output["word"] == "as it was"
+    assert result.module.layer is result.module.inner.layer
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = result.module.nothing_such
+
+
+def test_quantized_layers_show_what_they_are():
+    shown = repr(quantize(nn.Sequential(nn.Embedding(9, 4, padding_idx=1), nn.Linear(4, 6))).module)
+    assert "9, 4, padding_idx=1" in shown
+    assert "in_features=4, out_features=6, arithmetic=integer" in shown
+    assert "rows=6, columns=4, bits=8, blocks=1" in shown
+
+
 @pytest.mark.parametrize("bits", [16, 8, 4])
 def test_attention_layers_of_pytorch_keep_what_they_read_themselves(bits):
     torch.manual_seed(0)

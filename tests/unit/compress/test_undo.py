@@ -1,4 +1,4 @@
-"""Undoing quantization: a layer that comes back is the one that was never quantized, in whatever form the others are."""
+"""Undoing quantization: a layer that comes back is one that was never quantized, whatever form the others have."""
 
 import gc
 from dataclasses import replace
@@ -9,6 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from leanglot.compress import embedding_rows, half, int8, static_int8, weight_only
+from leanglot.compress.fusion import find_attention, fuse
+from leanglot.compress.products import read_products
 from leanglot.compress.undo import compare, open_undone, undone
 from leanglot.errors import ModelError, RecipeError
 from leanglot.export.onnx import export_onnx
@@ -18,7 +20,7 @@ from leanglot.techniques import HalfPrecision, Int8, WeightOnly
 
 TABLE = "roberta.embeddings.word_embeddings"
 LAYER = "roberta.encoder.layer.0.output.dense"
-SOME = ("roberta.encoder.layer.1.attention.self.key", LAYER, "classifier.dense")
+ATTENTION = "roberta.encoder.layer.1.attention.self"
 
 
 def dynamic(source, target, **changes):
@@ -26,12 +28,20 @@ def dynamic(source, target, **changes):
 
 
 def static(source, target, **changes):
-    rows = [np.random.default_rng(seed).integers(4, 400, size=9) for seed in range(16)]
+    rows = [np.random.default_rng(seed).integers(4, 400, size=9) for seed in range(4)]
     static_int8.quantize(source, target, Int8(activations="static", reduce_range=True, **changes), rows, pad_id=1)
 
 
 def four_bits(source, target, **changes):
     weight_only.quantize(source, target, WeightOnly(**changes))
+
+
+def fused(layers):
+    """The layers that dynamic INT8 has: no head, and queries, keys and values as one."""
+    last = {"value": "qkv", "v_lin": "qkv"}
+    inside = [layer for layer in layers if ".layer." in layer]
+    parts = [layer.rpartition(".") for layer in inside if not layer.endswith(("query", "key", "q_lin", "k_lin"))]
+    return [f"{before}{dot}{last.get(name, name)}" for before, dot, name in parts]
 
 
 FORMS = pytest.mark.parametrize("quantize", [dynamic, static, four_bits])
@@ -77,7 +87,8 @@ def test_all_layers_undone_are_the_fp32_graph_and_none_undone_the_quantized_one(
     quantize(onnx_artifact, target, embeddings=True)
     before = files_of(onnx_artifact), files_of(target)
     undoing = compare(onnx_artifact, target)
-    assert undoing.layers == (TABLE, *linear_layers(tiny_classifier.module))
+    layers = list(linear_layers(tiny_classifier.module))
+    assert sorted(undoing.layers) == sorted([TABLE, *(fused(layers) if quantize is dynamic else layers)])
     assert undoing.stuck == {}
     quantized, exact = logits(target), logits(onnx_artifact)
     assert np.array_equal(logits_without(undoing, ()), quantized)
@@ -86,8 +97,17 @@ def test_all_layers_undone_are_the_fp32_graph_and_none_undone_the_quantized_one(
     assert (files_of(onnx_artifact), files_of(target)) == before
 
 
-@FORMS
-@pytest.mark.parametrize("layers", [(TABLE,), SOME[:1], SOME[1:2], SOME[2:], (TABLE, *SOME)])
+ENCODER = [(TABLE,), (LAYER,), (TABLE, LAYER, "roberta.encoder.layer.1.intermediate.dense")]
+HEAD = [("classifier.dense",), (LAYER, "classifier.out_proj")]
+
+
+@pytest.mark.parametrize(
+    ("quantize", "layers"),
+    [
+        *((quantize, layers) for quantize in (dynamic, static, four_bits) for layers in ENCODER),
+        *((four_bits, layers) for layers in HEAD),
+    ],
+)
 def test_undoing_a_layer_is_never_having_quantized_it(onnx_artifact, folders, small_tables, quantize, layers):
     target, kept = folders
     quantize(onnx_artifact, target, embeddings=True)
@@ -97,19 +117,48 @@ def test_undoing_a_layer_is_never_having_quantized_it(onnx_artifact, folders, sm
     assert not np.array_equal(answers, logits(target))
 
 
+@pytest.mark.parametrize("layers", [(f"{ATTENTION}.qkv",), (f"{ATTENTION}.qkv", LAYER)])
+def test_a_fused_attention_comes_back_in_its_single_operators(onnx_artifact, folders, layers):
+    target, kept = folders
+    dynamic(onnx_artifact, target)
+    dynamic(onnx_artifact, kept, keep=layers)
+    undoing = compare(onnx_artifact, target)
+    assert np.array_equal(logits_without(undoing, layers), logits(kept))
+    operators = [node.op_type for node in undone(undoing, layers)[0].graph.node]
+    assert [operators.count(name) for name in ("QAttention", "Softmax")] == [1, 1]
+
+
+def test_an_attention_that_is_only_fused_is_no_quantized_layer(onnx_artifact, folders):
+    target, _ = folders
+    products = read_products(onnx_artifact)
+    assert fuse(products, find_attention(products)).attention == 2
+    products.save(products.with_weights(), target, ())
+    undoing = compare(onnx_artifact, target)
+    assert (undoing.layers, undoing.stuck) == ((), {})
+
+
+def test_single_parts_of_an_attention_that_was_not_fused_come_back(onnx_artifact, folders):
+    target, kept = folders
+    dynamic(onnx_artifact, target, keep=(f"{ATTENTION}.key",))
+    dynamic(onnx_artifact, kept, keep=(f"{ATTENTION}.key", f"{ATTENTION}.value"))
+    undoing = compare(onnx_artifact, target)
+    assert {f"{ATTENTION}.query", f"{ATTENTION}.value"} < set(undoing.layers)
+    assert np.array_equal(logits_without(undoing, (f"{ATTENTION}.value",)), logits(kept))
+
+
 def test_every_family_comes_back(any_family, folders):
     source, target = folders
     model = load_text_classifier(any_family)
     export_onnx(model, source)
     dynamic(source, target)
     undoing = compare(source, target)
-    assert set(undoing.layers) == set(linear_layers(model.module))
+    assert sorted(undoing.layers) == sorted(fused(linear_layers(model.module)))
     assert logits_without(undoing, undoing.layers) == pytest.approx(logits(source), abs=1e-5)
 
 
 def test_layers_that_were_kept_are_not_listed(onnx_artifact, folders):
     target, _ = folders
-    dynamic(onnx_artifact, target, keep=("classifier", LAYER))
+    four_bits(onnx_artifact, target, keep=("classifier", LAYER))
     layers = compare(onnx_artifact, target).layers
     assert len(layers) == 11
     assert not {LAYER, "classifier.dense", "classifier.out_proj", TABLE} & set(layers)
@@ -160,23 +209,46 @@ def test_a_variant_outlives_what_it_was_made_from(onnx_artifact, folders, small_
     assert np.array_equal(variant.logits(*tokens()), expected)
 
 
-@pytest.mark.parametrize("value", ["/module/roberta/encoder/layer.0/output/dense/MatMul_output_0", "input"])
-def test_a_layer_that_was_fused_away_is_told_and_not_undone(onnx_artifact, folders, value):
-    target, fused = folders
-    dynamic(onnx_artifact, target)
-    if value == "input":
-        plain = load_graph(onnx_artifact).graph.node
-        value = next(node.input[0] for node in plain if f"{LAYER}.weight.T" in node.input)
-    graph = load_graph(target)
+def renamed(graph, value, other):
     for node in graph.graph.node:
-        node.input[:] = ["renamed" if name == value else name for name in node.input]
-        node.output[:] = ["renamed" if name == value else name for name in node.output]
-    save_graph(graph, fused)
-    undoing = compare(onnx_artifact, fused)
-    assert LAYER not in undoing.layers
-    assert undoing.stuck.keys() == {LAYER}
-    assert value in undoing.stuck[LAYER]
-    with pytest.raises(RecipeError, match=f"quantization of {LAYER} cannot be undone on the graph: .* fused"):
+        node.input[:] = [other if name == value else name for name in node.input]
+        node.output[:] = [other if name == value else name for name in node.output]
+    return graph
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "output/dense/MatMul_output_0",  # the layer meets the other graph one value later
+        "intermediate/intermediate_act_fn/Mul_1_output_0",  # what it reads is computed again
+        "intermediate/dense/MatMul_output_0",
+    ],
+)
+def test_values_of_another_name_are_computed_the_fp32_way(onnx_artifact, folders, value):
+    target, other = folders
+    dynamic(onnx_artifact, target)
+    save_graph(renamed(load_graph(target), f"/module/roberta/encoder/layer.0/{value}", "renamed"), other)
+    undoing = compare(onnx_artifact, other)
+    assert LAYER in undoing.layers
+    assert logits_without(undoing, undoing.layers) == pytest.approx(logits(onnx_artifact), abs=1e-5)
+
+
+def test_layers_that_were_fused_into_one_are_told_and_not_undone(onnx_artifact, folders):
+    target, fused_away = folders
+    dynamic(onnx_artifact, target)
+    graph, place = load_graph(target), "/module/roberta/encoder/layer.0/"
+    for node in load_graph(onnx_artifact).graph.node:
+        if node.output[0].startswith((f"{place}intermediate", f"{place}output/dense/MatMul")):
+            last = node.output[0]
+            renamed(graph, last, f"{last}_fused")
+    graph = renamed(graph, f"{last}_fused", last)
+    save_graph(graph, fused_away)
+    undoing = compare(onnx_artifact, fused_away)
+    both = {LAYER, "roberta.encoder.layer.0.intermediate.dense"}
+    assert undoing.stuck.keys() == both
+    assert not both & set(undoing.layers)
+    assert last in undoing.stuck[LAYER]
+    with pytest.raises(RecipeError, match=f"quantization of {LAYER} cannot be undone on the graph: it was fused"):
         undone(undoing, (LAYER,))
 
 

@@ -74,6 +74,43 @@ def test_proportional_keeps_shares_and_every_language():
     assert Counter(sample.languages) == {"de": 89, "en": 10, "sw": 1}
 
 
+@pytest.mark.parametrize(
+    ("temperature", "counts"), [(1, {"de": 64, "en": 8}), (3, {"de": 48, "en": 24}), (100, {"de": 36, "en": 36})]
+)
+def test_temperature_lies_between_proportional_and_uniform(temperature, counts):
+    sample = sample_balanced(made({"de": 640, "en": 80}), n=72, seed=1, by="temperature", temperature=temperature)
+    assert Counter(sample.languages) == counts
+
+
+def test_traffic_takes_the_shares_given():
+    shares = {"en": 6, "sw": 3, "de": 1, "fr": 5}
+    sample = sample_balanced(
+        made({"de": 900, "en": 90, "sw": 50, "th": 50}), n=50, seed=1, by="traffic", traffic=shares
+    )
+    assert Counter(sample.languages) == {"en": 30, "sw": 15, "de": 5}
+
+
+def test_what_a_language_lacks_goes_to_the_others_by_their_weights():
+    shares = {"en": 0.8, "sw": 0.1, "de": 0.1}
+    sample = sample_balanced(made({"de": 900, "en": 10, "sw": 50}), n=50, seed=1, by="traffic", traffic=shares)
+    assert Counter(sample.languages) == {"en": 10, "sw": 20, "de": 20}
+    alone = sample_balanced(made({"de": 900, "en": 10}), n=50, seed=1, by="traffic", traffic={"en": 1.0})
+    assert Counter(alone.languages) == {"en": 10}
+
+
+def test_a_language_with_little_traffic_is_not_forgotten():
+    shares = {"de": 0.999, "en": 0.001}
+    sample = sample_balanced(made({"de": 90, "en": 90}), n=10, seed=1, by="traffic", traffic=shares)
+    assert Counter(sample.languages) == {"de": 9, "en": 1}
+
+
+@pytest.mark.parametrize("shares", [None, {}, {"th": 1.0}])
+def test_traffic_needs_a_language_with_examples(shares):
+    with pytest.raises(DataError, match="No language of the traffic") as caught:
+        sample_balanced(made({"de": 9, "en": 9}), n=2, seed=1, by="traffic", traffic=shares)
+    assert "de, en" in caught.value.hint
+
+
 @pytest.mark.parametrize("by", ["uniform", "proportional"])
 def test_fewer_examples_than_languages(by):
     assert len(sample_balanced(made({"de": 9, "en": 9, "sw": 9}), n=2, seed=1, by=by)) == 2
