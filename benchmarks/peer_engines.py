@@ -80,7 +80,7 @@ ENGINES: Final = (
         "peer_pytorch",
         "int8-compiled",
         ("torchao", "torch", "transformers"),
-        only_named="torch.compile takes half a minute and more at each load; name it under --engines",
+        only_named="torch.compile takes a minute and more at each load; name it under --engines",
     ),
     Engine(
         ORT_DEFAULT,

@@ -1,5 +1,6 @@
 """The README's commands and Python run as written, on a tiny model under the names the README uses."""
 
+import json
 import re
 import shlex
 import shutil
@@ -29,6 +30,9 @@ def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(tiny_model, folder / "my-model")
     shutil.copy(tiny_data, folder / "data.jsonl")
+    rows = [json.loads(line) for line in tiny_data.read_text(encoding="utf-8").splitlines()]
+    texts = [{"text": f"{row['text']} filler-1", "language": row["language"]} for row in rows]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts), encoding="utf-8")
     (folder / "run.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
     return folder
 
@@ -36,14 +40,15 @@ def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPa
 def test_the_readme_shows_every_step():
     shown = {words[0] for words in commands()}
     assert shown == {
-        "optimize", "benchmark", "evaluate", "quantize", "prune", "export", "report", "recommend", "doctor",
+        *("optimize", "benchmark", "evaluate", "quantize", "prune", "export"),
+        *("repair", "sweep", "report", "recommend", "doctor"),
     }  # fmt: skip
 
 
 def test_the_readme_s_commands_and_python_run_in_order(workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     for words in commands():
-        quick = ["--quick"] if words[0] in {"optimize", "benchmark"} else []
+        quick = ["--quick"] if words[0] in {"optimize", "benchmark", "sweep"} else []
         with pytest.raises(SystemExit) as stopped:
             main([*words, *quick])
         assert stopped.value.code == 0, f"leanglot {' '.join(words)}: {capsys.readouterr().err}"
@@ -55,6 +60,15 @@ def test_the_readme_opens_with_a_chart_and_a_command():
     first = README.splitlines()[:30]
     assert any(line.startswith("![") for line in first)
     assert any(line.startswith(("make demo", "leanglot demo")) for line in first)
+
+
+def test_the_guides_python_runs_as_written(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    guide = (Path(__file__).parents[2] / "docs" / "quantization.md").read_text(encoding="utf-8")
+    found = re.findall(r"^```python\n(.*?)^```", guide, flags=re.MULTILINE | re.DOTALL)
+    assert found
+    for block in found:
+        exec(compile(block, "quantization.md", "exec"), {})  # noqa: S102 - the guide's own code
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)", README))))

@@ -93,7 +93,8 @@ def _to_int8(graph: "Model", config: Int8, rows: Sequence[TokenIds] | None) -> "
         raise RecipeError(
             "Static INT8 has no calibration data.", "Give texts to calibrate on, in the languages that will be used."
         )
-    ignored = _ignored(graph, embeddings=config.embeddings, keep=config.keep)
+    kept_apart = _ignored(graph, embeddings=config.embeddings, keep=config.keep)
+    tables = {weight.operator.get_friendly_name() for weight in _weights(graph) if weight.is_table}
     texts = [{"input_ids": row[None], "attention_mask": np.ones_like(row[None])} for row in rows]
     with _quiet_nncf() as nncf:
         quantized: Model = nncf.quantize(
@@ -101,10 +102,19 @@ def _to_int8(graph: "Model", config: Int8, rows: Sequence[TokenIds] | None) -> "
             nncf.Dataset(texts),
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(texts),
-            ignored_scope=nncf.IgnoredScope(names=ignored),
+            ignored_scope=nncf.IgnoredScope(names=sorted(tables.union(kept_apart))),
             advanced_parameters=_parameters(config, calibration),
         )
-    return quantized
+        if not tables - set(kept_apart):
+            return quantized
+        # Rows that are compressed stay so in memory; the plugin widens the whole table where it is quantized like a
+        # matrix.
+        others = {op.get_friendly_name() for op in quantized.get_ops() if op.get_type_name() == _LINEAR}
+        scope = nncf.IgnoredScope(names=sorted(others.union(kept_apart)))
+        compressed: Model = nncf.compress_weights(
+            quantized, mode=nncf.CompressWeightsMode.INT8_SYM, ignored_scope=scope
+        )
+    return compressed
 
 
 def _refuse(config: Int8, calibration: Calibration) -> None:
@@ -185,7 +195,7 @@ def _to_half(graph: "Model", config: HalfPrecision, openvino: ModuleType) -> "Mo
     modules = {constant: module_of(user.get_friendly_name()) for constant, user in constants.items()}
     if not modules:
         raise RecipeError("The graph has no weights to store in FP16.")
-    stay = kept(set(modules.values()), config.keep)
+    stay = _leaving_some(set(modules.values()), config.keep)
     for constant, module in modules.items():
         if module not in stay:
             _narrow(constant, module, openvino)
@@ -215,13 +225,20 @@ def _ignored(graph: "Model", *, embeddings: bool, keep: Collection[str]) -> list
     meant = {weight.module for weight in weights if embeddings or not weight.is_table}
     if not meant:
         raise RecipeError("The graph has no matrix product with constant weights to quantize.")
-    if kept(meant, keep) == meant:
-        raise RecipeError("keep names every layer, so that nothing is left to quantize.", "Leave some of it out.")
+    _leaving_some(meant, keep)
     tables = [weight.operator for weight in weights if weight.is_table and not embeddings]
     # All of a kept module, so that its products of activations stay in FP32 too.
     within = [op for op in graph.get_ops() if matches(module_of(op.get_friendly_name()), keep)]
     names = {op.get_friendly_name() for op in (*tables, *within) if op.get_type_name() != "Constant"}
     return sorted(names)
+
+
+def _leaving_some(modules: set[str], keep: Collection[str]) -> set[str]:
+    """The modules that are kept, when these are not all."""
+    stay = kept(modules, keep)
+    if stay == modules:
+        raise RecipeError("keep names every layer, so that nothing is left to quantize.", "Leave some of it out.")
+    return stay
 
 
 def _weights(graph: "Model") -> list[_Weight]:

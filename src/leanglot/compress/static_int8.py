@@ -15,6 +15,7 @@ from leanglot.compress.activation_ranges import activation_ranges
 from leanglot.compress.int8 import quiet_quantizer
 from leanglot.compress.products import nothing_to_quantize, read_products
 from leanglot.errors import RecipeError
+from leanglot.models.graph import load_skeleton
 from leanglot.runtimes.base import TokenIds
 from leanglot.stats.histograms import Range
 from leanglot.techniques import Calibration, Int8
@@ -28,7 +29,9 @@ def quantize(source: Path, target: Path, config: Int8, rows: Sequence[TokenIds],
 
     The inputs of matrix products with constant weights are quantized, the products' outputs are not: ONNX Runtime
     executes each as one integer product that gives FP32. What else reads these inputs, such as residual connections,
-    keeps reading them in FP32. Attention's products of two activations stay in FP32.
+    keeps reading them in FP32. Two kinds of product stay in FP32: attention's, of two activations; and the head's, over
+    one vector per text, which ONNX Runtime would execute in FP32 all the same, on rounded values (the exporter writes
+    them as ``Gemm``).
 
     Args:
         source: Folder with ``model.onnx``; left as it is.
@@ -50,7 +53,8 @@ def quantize(source: Path, target: Path, config: Int8, rows: Sequence[TokenIds],
     products = read_products(source)
     kept = products.kept(config.keep)
     tables = products.large_tables(kept) if config.embeddings else {}
-    chosen = {node for node, layer in products.layers().items() if layer not in kept}
+    exported = {node.name for node in load_skeleton(source)[0].graph.node if node.op_type == "MatMul"}
+    chosen = {node for node, layer in products.layers().items() if layer not in kept and node in exported}
     if not chosen and not tables:
         raise nothing_to_quantize(config.keep)
     inputs = {node.input[0] for node in products.model.graph.node if node.name in chosen}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from leanglot.models.openvino_graph import GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, sharing_copy
@@ -90,6 +91,6 @@ def _name_by_module(graph: "Model") -> None:
 def _quiet() -> Iterator[None]:
     """The front end traces with what PyTorch deprecates, and through shapes that stay dynamic here."""
     with quiet_transformers(), warnings.catch_warnings():
-        for category in (torch.jit.TracerWarning, DeprecationWarning, FutureWarning, UserWarning):
+        for category in (TracerWarning, DeprecationWarning, FutureWarning, UserWarning):
             warnings.simplefilter("ignore", category)
         yield
