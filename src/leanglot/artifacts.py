@@ -11,6 +11,7 @@ from leanglot.compress import magnitude
 from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
 from leanglot.export.onnx import export_onnx
+from leanglot.export.openvino import export_openvino
 from leanglot.measure.subject import describe
 from leanglot.measure.threads import search_threads
 from leanglot.models.graph import DATA_NAME, GRAPH_NAME
@@ -151,8 +152,9 @@ def _write(
     if runtime == "pytorch":
         if step is None:
             save_text_classifier(model, folder)
-            return ()
-        return quantize_module(model, step, folder)
+        else:
+            quantize_module(model, step, folder)
+        return ()
     notes: tuple[str, ...] = ()
     if step is None:
         _export(model, runtime, folder)
@@ -170,10 +172,8 @@ def _write(
 def _export(model: TextClassifier, runtime: Runtime, folder: Path) -> None:
     if runtime == "onnxruntime":
         export_onnx(model, folder)
-        return
-    from leanglot.export.openvino import export_openvino
-
-    export_openvino(model, folder)
+    else:
+        export_openvino(model, folder)
 
 
 def _facts(

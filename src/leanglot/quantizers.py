@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from leanglot.compress import half, int8, static_int8, weight_only
+from leanglot.compress import half, int8, openvino, static_int8, weight_only
 from leanglot.data.calibration import CalibrationPool, CalibrationTexts, draw
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier
+from leanglot.models.torch_quantized import quantize_classifier, save_quantized
 from leanglot.runtimes.base import TokenIds
 from leanglot.techniques import Calibration, HalfPrecision, Int8, Quantization, Runtime, WeightOnly
 
@@ -89,14 +90,11 @@ def quantize_graph(
     """
     rows, pad_id = (None, 0) if texts is None else (texts.rows, texts.pad_id)
     if runtime == "openvino":
-        from leanglot.compress import openvino
-
         openvino.quantize(source, target, step, rows, pad_id)
         return ()
-    if isinstance(step, Int8) and rows is not None:
-        static_int8.quantize(source, target, step, rows, pad_id)
-        return ()
     match step:
+        case Int8() if rows is not None:
+            return static_int8.quantize(source, target, step, rows, pad_id).notes
         case Int8():
             return int8.quantize(source, target, step).notes
         case WeightOnly():
@@ -105,16 +103,13 @@ def quantize_graph(
             return half.quantize(source, target, step).notes
 
 
-def quantize_module(model: TextClassifier, step: Quantization, target: Path) -> tuple[str, ...]:
-    """Quantize a PyTorch model and write it with its tokenizer; returns what was noticed.
+def quantize_module(model: TextClassifier, step: Quantization, target: Path) -> None:
+    """Quantize a PyTorch model and write it with its tokenizer.
 
     Raises:
         RecipeError: The step does not fit the model.
     """
-    from leanglot.models.torch_quantized import quantize_classifier, save_quantized
-
     save_quantized(quantize_classifier(model, step), target)
-    return ()
 
 
 def resolve(step: Quantization, runtime: Runtime, isa: Collection[str]) -> Quantization:

@@ -18,7 +18,6 @@ from leanglot.techniques.targets import has_arithmetic
 Bits = Literal[16, 8, 4]
 
 
-
 @dataclass(frozen=True, slots=True)
 class QuantizedLayer:
     """One layer that was quantized.
@@ -65,7 +64,8 @@ def quantize(module: nn.Module, bits: Bits = 8, *, keep: Sequence[str] = (), blo
     - ``bits=8``: weights in INT8, with one scale per output channel or table row. Linear layers round each row of their
       inputs to INT8 when they are called and multiply in integers. LSTM and GRU layers hold INT8 and widen it at each
       call, their arithmetic is in floating point: smaller, not faster. Embedding layers widen the rows looked up.
-    - ``bits=4``: weights in INT4, two to a byte, with one scale per block; all arithmetic in floating point.
+    - ``bits=4``: weights in INT4, two to a byte, with a scale and a zero point per block; all arithmetic is in floating
+      point.
     - ``bits=16``: everything in bfloat16 or IEEE half precision, whichever this machine multiplies in hardware, else
       bfloat16, which keeps the range of FP32. Floating-point inputs and outputs stay float32.
 
@@ -119,7 +119,7 @@ def quantize(module: nn.Module, bits: Bits = 8, *, keep: Sequence[str] = (), blo
 
 
 def _to_integers(module: nn.Module, layers: Collection[str], bits: Bits, block: int) -> nn.Module:
-    scheme = Scheme(8) if bits == 8 else Scheme(4, block)
+    scheme = Scheme(8) if bits == 8 else Scheme(4, block, symmetric=False)
     new = swap_layers(module, dict.fromkeys(layers, scheme), integer=bits == 8)
     return new.requires_grad_(requires_grad=False)
 

@@ -1,4 +1,4 @@
-"""Quantization of an exported OpenVINO graph: static INT8 and weight-only through NNCF, FP16 weights by hand."""
+"""Quantization of an exported OpenVINO graph: INT8 and weight-only through NNCF; INT8 rows and FP16 by hand."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from leanglot.compress.embedding_rows import quantize_rows
 from leanglot.errors import RecipeError
 from leanglot.extras import require
 from leanglot.models.openvino_graph import GRAPH_NAME, module_of
@@ -45,14 +46,29 @@ class _Weight:
         return str(self.operator.get_type_name()) == _LOOKUP
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Who does what.
+
+    Attributes:
+        layers: Linear layers that NNCF quantizes.
+        tables: Modules whose tables are stored as INT8 rows.
+        ignored: Names of the operators that NNCF leaves alone.
+    """
+
+    layers: tuple[_Weight, ...]
+    tables: frozenset[str]
+    ignored: list[str]
+
+
 def quantize(
     source: Path, target: Path, config: Quantization, rows: Sequence[TokenIds] | None = None, pad_id: int = 0
 ) -> Path:
     """Quantize the graph of one folder into another.
 
     Static INT8 is NNCF's post-training quantization for transformers, with its smoothing and bias correction.
-    Weight-only 4 bits go in blocks along the input dimension; the classifier's last layer stays at 8 bits, as do
-    embedding tables. NNCF's 8 bits have one scale per output channel, whatever `WeightOnly.block` says.
+    Weight-only 4 bits go in blocks along the input dimension, but the last layer's weights get 8 bits. NNCF's 8 bits
+    have one scale per output channel, whatever `WeightOnly.block` says. Embedding tables become symmetric INT8 rows.
 
     Args:
         source: Folder with ``model.xml``, as exported in FP32; left as it is.
@@ -75,17 +91,17 @@ def quantize(
     graph = openvino.Core().read_model(str(source / GRAPH_NAME))
     match config:
         case Int8():
-            graph = _to_int8(graph, config, rows)
+            graph = _to_int8(graph, config, rows, openvino)
         case WeightOnly():
-            graph = _to_low_bit_weights(graph, config)
+            graph = _to_low_bit_weights(graph, config, openvino)
         case HalfPrecision():
-            graph = _to_half(graph, config, openvino)
+            _to_half(graph, config, openvino)
     path = target / GRAPH_NAME
     openvino.save_model(graph, str(path), compress_to_fp16=False)
     return path
 
 
-def _to_int8(graph: "Model", config: Int8, rows: Sequence[TokenIds] | None) -> "Model":
+def _to_int8(graph: "Model", config: Int8, rows: Sequence[TokenIds] | None, openvino: ModuleType) -> "Model":
     """Post-training quantization of weights and activations."""
     calibration = config.calibration or Calibration()
     _refuse(config, calibration)
@@ -93,28 +109,20 @@ def _to_int8(graph: "Model", config: Int8, rows: Sequence[TokenIds] | None) -> "
         raise RecipeError(
             "Static INT8 has no calibration data.", "Give texts to calibrate on, in the languages that will be used."
         )
-    kept_apart = _ignored(graph, embeddings=config.embeddings, keep=config.keep)
-    tables = {weight.operator.get_friendly_name() for weight in _weights(graph) if weight.is_table}
+    plan = _plan(graph, embeddings=config.embeddings, keep=config.keep)
     texts = [{"input_ids": row[None], "attention_mask": np.ones_like(row[None])} for row in rows]
-    with _quiet_nncf() as nncf:
-        quantized: Model = nncf.quantize(
-            graph,
-            nncf.Dataset(texts),
-            model_type=nncf.ModelType.TRANSFORMER,
-            subset_size=len(texts),
-            ignored_scope=nncf.IgnoredScope(names=sorted(tables.union(kept_apart))),
-            advanced_parameters=_parameters(config, calibration),
-        )
-        if not tables - set(kept_apart):
-            return quantized
-        # Rows that are compressed stay so in memory; the plugin widens the whole table where it is quantized like a
-        # matrix.
-        others = {op.get_friendly_name() for op in quantized.get_ops() if op.get_type_name() == _LINEAR}
-        scope = nncf.IgnoredScope(names=sorted(others.union(kept_apart)))
-        compressed: Model = nncf.compress_weights(
-            quantized, mode=nncf.CompressWeightsMode.INT8_SYM, ignored_scope=scope
-        )
-    return compressed
+    if plan.layers:
+        with _quiet_nncf() as nncf:
+            graph = nncf.quantize(
+                graph,
+                nncf.Dataset(texts),
+                model_type=nncf.ModelType.TRANSFORMER,
+                subset_size=len(texts),
+                ignored_scope=nncf.IgnoredScope(names=plan.ignored),
+                advanced_parameters=_parameters(config, calibration),
+            )
+    _store_as_rows(graph, plan.tables, openvino)
+    return graph
 
 
 def _refuse(config: Int8, calibration: Calibration) -> None:
@@ -156,29 +164,30 @@ def _parameters(config: Int8, calibration: Calibration) -> object:
     )
 
 
-def _to_low_bit_weights(graph: "Model", config: WeightOnly) -> "Model":
+def _to_low_bit_weights(graph: "Model", config: WeightOnly, openvino: ModuleType) -> "Model":
     """Weights in 8 or 4 bits, which the runtime widens before it multiplies."""
-    ignored = _ignored(graph, embeddings=config.embeddings, keep=config.keep)
+    plan = _plan(graph, embeddings=config.embeddings, keep=config.keep)
     if config.bits == 4:
-        _check_blocks(graph, config.block, ignored)
+        _check_blocks(plan.layers, config.block)
     kind = "SYM" if config.symmetric else "ASYM"
-    with _quiet_nncf() as nncf:
-        modes, backups = nncf.CompressWeightsMode, nncf.BackupMode
-        in_blocks = {"group_size": config.block, "ratio": 1.0, "backup_mode": getattr(backups, f"INT8_{kind}")}
-        compressed: Model = nncf.compress_weights(
-            graph,
-            mode=getattr(modes, f"INT{config.bits}_{kind}"),
-            ignored_scope=nncf.IgnoredScope(names=ignored),
-            **(in_blocks if config.bits == 4 else {}),
-        )
-    return compressed
+    if plan.layers:
+        with _quiet_nncf() as nncf:
+            backup = getattr(nncf.BackupMode, f"INT8_{kind}")
+            in_blocks = {"group_size": config.block, "ratio": 1.0, "backup_mode": backup}
+            graph = nncf.compress_weights(
+                graph,
+                mode=getattr(nncf.CompressWeightsMode, f"INT{config.bits}_{kind}"),
+                ignored_scope=nncf.IgnoredScope(names=plan.ignored),
+                **(in_blocks if config.bits == 4 else {}),
+            )
+    _store_as_rows(graph, plan.tables, openvino)
+    return graph
 
 
-def _check_blocks(graph: "Model", block: int, ignored: Collection[str]) -> None:
-    used = [weight for weight in _weights(graph) if weight.operator.get_friendly_name() not in ignored]
-    uneven = [weight for weight in used if not weight.is_table and weight.width % block]
+def _check_blocks(layers: Collection[_Weight], block: int) -> None:
+    uneven = [layer for layer in layers if layer.width % block]
     if uneven:
-        fitting = [size for size in (32, 64, 128) if all(weight.width % size == 0 for weight in uneven)]
+        fitting = [size for size in (32, 64, 128) if all(layer.width % size == 0 for layer in uneven)]
         change = f"Set block: {' or '.join(map(str, fitting))}, or keep" if fitting else "Keep"
         raise RecipeError(
             f"Blocks of {block} do not divide the {uneven[0].width} inputs of {uneven[0].module}"
@@ -187,7 +196,24 @@ def _check_blocks(graph: "Model", block: int, ignored: Collection[str]) -> None:
         )
 
 
-def _to_half(graph: "Model", config: HalfPrecision, openvino: ModuleType) -> "Model":
+def _store_as_rows(graph: "Model", tables: Collection[str], openvino: ModuleType) -> None:
+    """Have the graph look up INT8 rows and their scales in place of the rows of these modules' tables.
+
+    NNCF would leave the lookup behind the widening of the table, which the plugin then does for all of it when it loads
+    a graph with quantized activations: the table would take more memory than in FP32.
+    """
+    ops = openvino.opset13
+    for table in [weight for weight in _weights(graph) if weight.module in tables]:
+        constant, ids, axis = (table.operator.input_value(port) for port in range(3))
+        name = constant.get_node().get_friendly_name()
+        rows, scales = quantize_rows(constant.get_node().get_data())
+        looked_up = ops.gather(ops.constant(rows, name=name), ids, axis)
+        scale = ops.gather(ops.constant(scales, name=f"{name}/scale"), ids, axis)
+        row = ops.multiply(ops.convert(looked_up, "f32"), scale, name=table.operator.get_friendly_name())
+        table.operator.output(0).replace(row.output(0))
+
+
+def _to_half(graph: "Model", config: HalfPrecision, openvino: ModuleType) -> None:
     """Every weight, bias and scale in FP16, widened when the graph is loaded or used."""
     if config.dtype != "fp16":
         raise RecipeError(f"OpenVINO stores no {config.dtype} weights.", "Set dtype: fp16, or runtime: pytorch.")
@@ -199,7 +225,6 @@ def _to_half(graph: "Model", config: HalfPrecision, openvino: ModuleType) -> "Mo
     for constant, module in modules.items():
         if module not in stay:
             _narrow(constant, module, openvino)
-    return graph
 
 
 def _narrow(constant: "Node", module: str, openvino: ModuleType) -> None:
@@ -215,8 +240,8 @@ def _narrow(constant: "Node", module: str, openvino: ModuleType) -> None:
     constant.output(0).replace(widened.output(0))
 
 
-def _ignored(graph: "Model", *, embeddings: bool, keep: Collection[str]) -> list[str]:
-    """Names of the operators that stay in FP32.
+def _plan(graph: "Model", *, embeddings: bool, keep: Collection[str]) -> _Plan:
+    """Share the graph out.
 
     Raises:
         RecipeError: Nothing is left to quantize, or a pattern means nothing.
@@ -225,12 +250,16 @@ def _ignored(graph: "Model", *, embeddings: bool, keep: Collection[str]) -> list
     meant = {weight.module for weight in weights if embeddings or not weight.is_table}
     if not meant:
         raise RecipeError("The graph has no matrix product with constant weights to quantize.")
-    _leaving_some(meant, keep)
-    tables = [weight.operator for weight in weights if weight.is_table and not embeddings]
+    left = meant - _leaving_some(meant, keep)
     # All of a kept module, so that its products of activations stay in FP32 too.
     within = [op for op in graph.get_ops() if matches(module_of(op.get_friendly_name()), keep)]
-    names = {op.get_friendly_name() for op in (*tables, *within) if op.get_type_name() != "Constant"}
-    return sorted(names)
+    tables = [weight.operator for weight in weights if weight.is_table]
+    ignored = {op.get_friendly_name() for op in (*tables, *within) if op.get_type_name() != "Constant"}
+    return _Plan(
+        layers=tuple(weight for weight in weights if weight.module in left and not weight.is_table),
+        tables=frozenset(weight.module for weight in weights if weight.module in left and weight.is_table),
+        ignored=sorted(ignored),
+    )
 
 
 def _leaving_some(modules: set[str], keep: Collection[str]) -> set[str]:

@@ -13,9 +13,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from leanglot.compress.activation_ranges import activation_ranges
 from leanglot.compress.int8 import quiet_quantizer
-from leanglot.compress.products import nothing_to_quantize, read_products
+from leanglot.compress.products import Quantized, nothing_to_quantize, read_products
 from leanglot.errors import RecipeError
-from leanglot.models.graph import load_skeleton
 from leanglot.runtimes.base import TokenIds
 from leanglot.stats.histograms import Range
 from leanglot.techniques import Calibration, Int8
@@ -24,14 +23,13 @@ from leanglot.techniques import Calibration, Int8
 _INFERRED: Final = ("onnx.infer", "onnxruntime.quant")
 
 
-def quantize(source: Path, target: Path, config: Int8, rows: Sequence[TokenIds], pad_id: int) -> Path:
+def quantize(source: Path, target: Path, config: Int8, rows: Sequence[TokenIds], pad_id: int) -> Quantized:
     """Quantize the graph of one folder into another.
 
     The inputs of matrix products with constant weights are quantized, the products' outputs are not: ONNX Runtime
     executes each as one integer product that gives FP32. What else reads these inputs, such as residual connections,
     keeps reading them in FP32. Two kinds of product stay in FP32: attention's, of two activations; and the head's, over
-    one vector per text, which ONNX Runtime would execute in FP32 all the same, on rounded values (the exporter writes
-    them as ``Gemm``).
+    one row per text, which ONNX Runtime would execute in FP32 all the same, on rounded values.
 
     Args:
         source: Folder with ``model.onnx``; left as it is.
@@ -41,7 +39,7 @@ def quantize(source: Path, target: Path, config: Int8, rows: Sequence[TokenIds],
         pad_id: Token id of the padding.
 
     Returns:
-        The new graph's path.
+        The new graph.
 
     Raises:
         RecipeError: The config is not resolved, ``keep`` names no layer, there is nothing to quantize, there are no
@@ -53,14 +51,13 @@ def quantize(source: Path, target: Path, config: Int8, rows: Sequence[TokenIds],
     products = read_products(source)
     kept = products.kept(config.keep)
     tables = products.large_tables(kept) if config.embeddings else {}
-    exported = {node.name for node in load_skeleton(source)[0].graph.node if node.op_type == "MatMul"}
-    chosen = {node for node, layer in products.layers().items() if layer not in kept and node in exported}
+    chosen = {node for node, layer in products.layers().items() if layer not in kept | products.heads}
     if not chosen and not tables:
         raise nothing_to_quantize(config.keep)
     inputs = {node.input[0] for node in products.model.graph.node if node.name in chosen}
     ranges = activation_ranges(source, inputs, rows, pad_id, config.calibration or Calibration()) if chosen else {}
     model = products.with_weights()
-    return products.save(_with_pairs(model, chosen, ranges, config) if chosen else model, target, tables)
+    return Quantized(products.save(_with_pairs(model, chosen, ranges, config) if chosen else model, target, tables))
 
 
 def _with_pairs(

@@ -1,7 +1,7 @@
 """A short search for the number of threads with which an artifact answers a single text fastest."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,19 +23,24 @@ _PAUSE_S: Final = 0.02  # engines keep their threads spinning for some milliseco
 class _Runner:
     """One number of threads: what answers with it, and its milliseconds per call."""
 
+    count: int
     classifier: Classifier
     times: list[float] = field(default_factory=list)
+
+    @property
+    def p50_ms(self) -> float:
+        return float(np.median(self.times))
 
 
 def search_threads(
     open_with: Callable[[int], Classifier], most: int, *, rounds: int = 6, budget_s: float = 1.5, seed: int = 0
 ) -> ThreadSearch:
-    """Times one text at a time with 1, 2, 4, … and ``most`` threads, in turns, and chooses.
+    """Times one text at a time with 1, 2, 4, … and ``most`` threads, each in turns with the best so far, and chooses.
 
     More threads are not always faster: they wait for each other in small products, and share the cores' caches.
 
     Args:
-        open_with: Loads the artifact with so many threads. All of them are open at once, so that they can take turns.
+        open_with: Loads the artifact with so many threads. Two of them are open at once, so that they can take turns.
         most: Largest number of threads, usually the physical cores.
         rounds: How often each number has its turn; in each it answers rows of 8, 16 and 32 random tokens twice.
         budget_s: Seconds per number of threads after which, from the second round on, no further round starts.
@@ -49,19 +54,36 @@ def search_threads(
     """
     if most < 1:
         raise ConfigError(f"The number of threads is {most}.", "Allowed are whole numbers from 1 on.")
-    runners = {count: _Runner(open_with(count)) for count in thread_counts(most)}
-    rows = _random_rows(next(iter(runners.values())).classifier, seed)
-    for runner in runners.values():
-        for row in rows:
-            _call(runner.classifier, row)
+    first, *others = thread_counts(most)
+    best = _Runner(first, open_with(first))
+    rows = _random_rows(best.classifier, seed)
+    _warm_up(best, rows)
+    if not others:
+        _take_turns([best], rows, rounds, budget_s)
+    p50_ms: dict[int, float] = {}
+    for count in others:
+        rival = _Runner(count, open_with(count))
+        _warm_up(rival, rows)
+        _take_turns([best, rival], rows, rounds, budget_s)
+        p50_ms |= {runner.count: runner.p50_ms for runner in (best, rival)}
+        best = rival if choose({best.count: best.p50_ms, count: rival.p50_ms}).best == count else best
+    return ThreadSearch(p50_ms=dict(sorted((p50_ms | {best.count: best.p50_ms}).items())), best=best.count)
+
+
+def _warm_up(runner: _Runner, rows: Sequence[TokenIds]) -> None:
+    for row in rows:
+        _call(runner.classifier, row)
+
+
+def _take_turns(runners: Sequence[_Runner], rows: Sequence[TokenIds], rounds: int, budget_s: float) -> None:
+    """Have each answer all rows in each round, until the rounds or the seconds are over."""
     started = time.monotonic()
     for turn in range(rounds):
         if turn >= _FEWEST_ROUNDS and time.monotonic() - started > budget_s * len(runners):
             break
-        for runner in runners.values():
+        for runner in runners:
             _settle(runner.classifier, rows[0], alone=len(runners) == 1)
             runner.times += [_call(runner.classifier, row) for row in rows]
-    return choose({count: float(np.median(runner.times)) for count, runner in runners.items()})
 
 
 def choose(p50_ms: dict[int, float]) -> ThreadSearch:

@@ -1,8 +1,5 @@
 """Weights as integer codes, INT4 two to a byte: quantized by torchao, held in plain tensors, widened when used."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from leanglot.extras import require
+from leanglot.quiet import quiet_imports
 
 _ELEMENTS_AT_ONCE: Final = 2**24  # torchao holds several float copies of what it quantizes
-_NOISY: Final = ("torchao", "torch.utils._pytree")  # of CUDA libraries, and of its own enums
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,7 @@ def _blocks(columns: int, scheme: Scheme) -> tuple[int | None, int]:
 
 def _quantized(weight: Tensor, scheme: Scheme, block: int | None) -> Any:  # noqa: ANN401 - torchao's tensors have no types
     """The tensor of torchao that stands for a float32 matrix, with its ``qdata``, ``scale`` and ``zero_point``."""
-    with quiet_torchao():
+    with quiet_imports():
         torchao = require("torchao.quantization", "torchao")
         if block is None and scheme.bits == 8:
             rows = torchao.PerRow() if scheme.per_row else torchao.PerTensor()
@@ -164,17 +161,3 @@ def _pack(codes: Tensor) -> Tensor:
 
 def _unpack(codes: Tensor) -> Tensor:
     return torch.cat([codes & 15, codes >> 4], dim=-1).view(torch.int8).sub_(8)
-
-
-@contextmanager
-def quiet_torchao() -> Iterator[None]:
-    """While it is imported, torchao reports CUDA libraries that a CPU build of PyTorch cannot load."""
-    loggers = [logging.getLogger(name) for name in _NOISY]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

@@ -7,6 +7,7 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from leanglot.errors import ModelError
+from leanglot.quiet import quiet_imports
 from leanglot.results.environment import available_cores
 from leanglot.results.manifest import Manifest, read_manifest, verify_files
 from leanglot.runtimes.base import Predictor
@@ -36,7 +37,8 @@ def load(artifact: str | Path, threads: int | None = None, *, verify: bool = Fal
     manifest = read_manifest(folder)
     if verify:
         verify_files(folder, manifest)
-    engine = import_module(_ENGINES[manifest.runtime])
+    with quiet_imports():
+        engine = import_module(_ENGINES[manifest.runtime])
     predictor: Predictor = engine.open_predictor(folder, manifest, threads or fitting_threads(manifest))
     return Classifier(manifest, load_tokenizer(folder, manifest), predictor)
 

@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_each_layer_says_what_it_holds(tagger, bits):
         ("head", "Linear"),
     ]
     table = result.layers[0]
-    scales = 300 * 4 if bits == 8 else 300 * 2 * 4
+    scales = 300 * 4 if bits == 8 else 300 * 2 * (4 + 1)  # a block has a zero point too
     columns = 48 if bits == 8 else 64 // 2  # filled up to blocks of 32, two values in a byte
     assert (table.before_bytes, table.after_bytes) == (300 * 48 * 4, 300 * columns + scales)
     assert all(layer.after_bytes < layer.before_bytes for layer in result.layers)
@@ -311,6 +312,31 @@ def test_16_bits_cast_tensors_wherever_they_are():
     assert result.module.layer is result.module.inner.layer
     with pytest.raises(AttributeError, match="nothing_such"):
         _ = result.module.nothing_such
+
+
+class Answer(NamedTuple):
+    """A named tuple, as modules may return."""
+
+    values: torch.Tensor
+
+
+class Answering(nn.Linear):
+    """Returns a named tuple."""
+
+    def forward(self, x):
+        return Answer(super().forward(x))
+
+
+def test_16_bits_cast_packed_sequences_and_named_tuples():
+    output = call(quantize(Answering(4, 4), 16), torch.ones(2, 4))
+    assert isinstance(output, Answer)
+    assert output.values.dtype == torch.float32
+    layer = nn.GRU(4, 4).eval()
+    sequences = pack_padded_sequence(torch.randn(5, 2, 4), torch.tensor([5, 3]))
+    states, last = call(quantize(layer, 16), sequences)
+    expected, _ = call(layer, sequences)
+    assert states.data.dtype == last.dtype == torch.float32
+    assert off_by(states.data, expected.data) < CLOSE[16]
 
 
 def test_quantized_layers_show_what_they_are():

@@ -39,7 +39,7 @@ def rows(tiny_classifier, tiny_rows):
 @pytest.fixture(scope="module")
 def quantized(onnx_artifact, rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("static")
-    assert static_int8.quantize(onnx_artifact, folder, config(), rows, PAD) == folder / GRAPH_NAME
+    assert static_int8.quantize(onnx_artifact, folder, config(), rows, PAD).path == folder / GRAPH_NAME
     return folder
 
 

@@ -86,6 +86,14 @@ def test_the_numbers_take_turns_after_a_warm_up(sleepers):
     assert [count for count, _ in calls] == [1] * warm_up + [2] * warm_up + ([1] * turn + [2] * turn) * 3
 
 
+def test_each_number_meets_the_best_so_far(sleepers):
+    open_with, calls, _ = sleepers
+    search_threads(open_with({1: 0.006, 2: 0.001, 4: 0.004}.get), 4, rounds=1)
+    warm_up, turn = 6, 1 + 6
+    first = [1] * warm_up + [2] * warm_up + [1] * turn + [2] * turn
+    assert [count for count, _ in calls] == [*first, *[4] * warm_up, *[2] * turn, *[4] * turn]
+
+
 def test_rows_are_single_texts_of_known_tokens_of_typical_lengths(sleepers):
     open_with, calls, real = sleepers
     search_threads(open_with(lambda _: 0.0), 2, rounds=1)

@@ -28,8 +28,8 @@ STEPS = {
     "int8 with table": Int8(embeddings=True, keep=("classifier",)),
     "int8 per tensor, 7 bits": Int8(per_channel=False, reduce_range=True),
     "weights in 8 bits": WeightOnly(bits=8, embeddings=True),
-    "weights in 4 bits": WeightOnly(keep=("layer.0",)),
-    "weights in 4 bits with zero points": WeightOnly(block=64, symmetric=False, embeddings=True),
+    "weights in 4 bits": WeightOnly(symmetric=False, keep=("layer.0",)),
+    "weights in 4 bits without zero points": WeightOnly(block=64, symmetric=True, embeddings=True),
     "bf16": HalfPrecision(dtype="bf16"),
     "fp16": HalfPrecision(keep=("embeddings", "classifier")),
 }
@@ -123,7 +123,7 @@ def test_kept_layers_stay_in_fp32(tiny_classifier):
 
 def test_files_are_as_small_as_their_bits(tiny_classifier, tmp_path):
     sizes = {}
-    for name, step in {"fp16": HalfPrecision(), "8": Int8(embeddings=True), "4": WeightOnly()}.items():
+    for name, step in {"fp16": HalfPrecision(), "8": Int8(embeddings=True), "4": WeightOnly(symmetric=False)}.items():
         folder = saved(quantize_classifier(tiny_classifier, step), tmp_path / name, step)
         sizes[name] = {key: value.nbytes for key, value in load_file(folder / "model.safetensors").items()}
     dense = "roberta.encoder.layer.0.intermediate.dense"  # 64 x 32
@@ -131,6 +131,7 @@ def test_files_are_as_small_as_their_bits(tiny_classifier, tmp_path):
     assert sizes["8"][f"{dense}.packed.codes"] == 64 * 32
     assert sizes["4"][f"{dense}.packed.codes"] == 64 * 32 / 2
     assert sizes["4"][f"{dense}.packed.scales"] == 64 * 4
+    assert sizes["4"][f"{dense}.packed.zeros"] == 64
     assert sizes["8"]["roberta.embeddings.word_embeddings.packed.codes"] == 500 * 32
     assert f"{dense}.weight" not in sizes["8"].keys() | sizes["4"].keys()
 
