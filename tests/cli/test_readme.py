@@ -45,6 +45,7 @@ def test_the_readme_shows_every_step():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_readme_s_commands_and_python_run_in_order(workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     for words in commands():

@@ -287,12 +287,12 @@ def test_a_changed_recipe_is_noticed(tiny_model, tiny_data, tmp_path):
 
 @pytest.mark.usefixtures("no_cold_start")
 def test_a_candidate_that_fails_says_why_and_the_run_goes_on(tiny_model, tiny_data, tmp_path, monkeypatch):
-    from leanglot import artifacts
+    from leanglot import quantizers
 
     def broken(*_args: object) -> None:
         raise RuntimeError("the quantizer met a shape it does not know")
 
-    monkeypatch.setattr(artifacts.int8, "quantize", broken)
+    monkeypatch.setattr(quantizers.int8, "quantize", broken)
     report = optimize(config_for(tiny_model, tiny_data, tmp_path / "run"), effort=LITTLE)
     statuses = {candidate.name: candidate.status for candidate in report.candidates}
     assert statuses["pruned-50-int8"] == "failed"

@@ -86,7 +86,9 @@ class Int8(BaseModel):
 
 
 class WeightOnly(BaseModel):
-    """Weight-only quantization in blocks: weights in 8 or 4 bits, activations and sums in floating point.
+    """Weight-only quantization in blocks: weights in 8 or 4 bits, activations and results in floating point.
+
+    ONNX Runtime and OpenVINO round the activations to INT8 in groups of a block while they multiply.
 
     Attributes:
         bits: Bits per weight.

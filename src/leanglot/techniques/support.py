@@ -64,6 +64,9 @@ def _options_fault(recipe: Recipe, runtime: Runtime) -> str | None:
     step = recipe[-1] if recipe else None
     if isinstance(step, Int8) and runtime != "onnxruntime" and step.weights == "unsigned":
         return f"int8 with unsigned weights runs on onnxruntime, not on {runtime}"
+    if isinstance(step, Int8) and runtime == "openvino" and step.calibration is not None:
+        method = step.calibration.method
+        return "calibration by entropy runs on onnxruntime, not on openvino" if method == "entropy" else None
     return None
 
 

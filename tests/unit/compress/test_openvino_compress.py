@@ -127,7 +127,7 @@ def test_scales_are_per_channel_or_per_matrix_and_per_row_of_a_table(made, tiny_
 
 
 def test_a_kept_table_stays_in_fp32_beside_one_that_is_not(exported, texts, tmp_path):
-    config = STATIC.model_copy(update={"embeddings": True, "keep": ("position_embeddings",)})
+    config = W8.model_copy(update={"embeddings": True, "keep": ("position_embeddings",)})
     quantize(exported, tmp_path, config, texts[:2], 1)
     assert kind_of(tmp_path, "roberta.embeddings.position_embeddings") == "float32"
     assert kind_of(tmp_path, "roberta.embeddings.word_embeddings") == "int8"

@@ -139,7 +139,9 @@ def test_quantized_matrices_are_told_as_what_they_are(tiny_classifier, tmp_path,
     bits = {"int4": 4, "int8": 8}.get(dtype, 16)
     assert rows["attention", dtype] >= 2 * 4 * 32 * 32 * bits // 8
     assert rows["ffn", dtype] >= 2 * 2 * 32 * 64 * bits // 8
-    assert rows["head", dtype] >= (32 * 32 + 32 * 3) * bits // 8
+    # ONNX Runtime's INT8 leaves the head in FP32.
+    spared = runtime == "onnxruntime" and isinstance(step, Int8)
+    assert rows["head", "float32" if spared else dtype] >= (32 * 32 + 32 * 3) * bits // 8
 
 
 @pytest.mark.parametrize("bits", [4, 8])

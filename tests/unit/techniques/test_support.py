@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from leanglot.errors import ConfigError
-from leanglot.techniques import HalfPrecision, Int8, MagnitudePruning, Runtime, WeightOnly
+from leanglot.techniques import Calibration, HalfPrecision, Int8, MagnitudePruning, Runtime, WeightOnly
 from leanglot.techniques.support import known_runtime, recipe_fault, runtimes_of
 
 STATIC = Int8(activations="static")
@@ -26,6 +26,13 @@ def test_a_scheme_that_the_engine_cannot_do_says_which_can():
     assert recipe_fault((Int8(weights="unsigned"),), "pytorch") == (
         "int8 with unsigned weights runs on onnxruntime, not on pytorch"
     )
+
+
+def test_openvino_calibrates_by_extremes_and_percentiles():
+    for method, possible in (("minmax", True), ("percentile", True), ("entropy", False)):
+        step = Int8(activations="static", calibration=Calibration(method=method))
+        assert (recipe_fault((step,), "openvino") is None) == possible
+        assert recipe_fault((step,), "onnxruntime") is None
 
 
 @pytest.mark.parametrize("after", [MagnitudePruning(sparsity=0.5), Int8(), WeightOnly()])
