@@ -125,10 +125,15 @@ def _variants(candidate: CandidateConfig, pool: CalibrationPool | None) -> dict[
     language = _single_language(pool.languages)
     plain = asked.model_copy(update={"traffic": None, "languages": None})
     mixtures = {
-        "balanced" if asked.balance == "uniform" else asked.balance: asked,
+        "balanced": plain.model_copy(update={"balance": "uniform"}),
         "proportional": plain.model_copy(update={"balance": "proportional"}),
         f"{language} only": plain.model_copy(update={"balance": "uniform", "languages": (language,)}),
     }
+    if asked not in mixtures.values():
+        mixtures = {"as asked": asked, **mixtures}
+    elif asked != mixtures["balanced"]:
+        kept = next(name for name, mixture in mixtures.items() if mixture == asked)
+        mixtures = {kept: asked, **mixtures}
     return {name: _calibrated(candidate, step, mixture) for name, mixture in mixtures.items()}
 
 
@@ -178,7 +183,7 @@ def _compared(
         alpha=judging.alpha,
         groups=answers.group,
     )
-    return variant.model_copy(update={"against_balanced": verdicts})
+    return variant.model_copy(update={"against_kept": verdicts})
 
 
 def _quality(answers: Predictions) -> Quality:

@@ -1,9 +1,10 @@
 """The run: measure the baseline, make and measure the candidates, judge every language, recommend, report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
+from types import MappingProxyType
 
 from leanglot.artifacts import quantization_of
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
@@ -64,8 +65,9 @@ def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
     judged = judge_all(config, bench, baseline, candidates)
     repairs, repaired = repair_harmed(config, bench, baseline, candidates, judged)
     if repaired:
-        candidates += repaired
-        judged = judge_all(config, bench, baseline, candidates)
+        notes = {trial.config.name: repairs[name].notes for name, trial in repaired.items()}
+        judged = judge_all(config, bench, baseline, [*candidates, *repaired.values()], notes)
+        candidates += repaired.values()
     report = RunReport(
         created_at=datetime.now(UTC),
         environment=bench.environment,
@@ -146,7 +148,8 @@ def read_pool(config: RunConfig, exam: Exam) -> CalibrationPool:
         DataError: There are none.
     """
     source = config.calibration or config.data
-    return read_calibration(source.path, source.columns, set(exam.examples.texts))
+    same = config.calibration is None or config.calibration.path.resolve() == config.data.path.resolve()
+    return read_calibration(source.path, source.columns, set(exam.examples.texts), also_judged=same)
 
 
 def try_baseline(bench: Bench) -> Trial:
@@ -192,17 +195,22 @@ def repair_harmed(
     baseline: Trial,
     candidates: Sequence[Trial | Failed],
     judged: Sequence[Candidate],
-) -> tuple[dict[str, Repair], list[Trial]]:
-    """Where repair is asked for: each quantized candidate that harms a language, and what became of it."""
+) -> tuple[dict[str, Repair], dict[str, Trial]]:
+    """Where repair is asked for: what was found, and what came out, by the candidate that harmed a language."""
     rejected = {record.name for record in judged if record.status == "rejected"}
     harmful = [trial for trial in candidates if isinstance(trial, Trial) and trial.config.name in rejected]
     patients = [trial for trial in harmful if quantization_of(trial.config.recipe) is not None]
     if config.repair is None or not patients:
-        return {}, []
+        return {}, {}
     pool = bench.making.calibration or training_texts(config, bench.exam)
-    found = {trial.config.name: repair_trial(bench, config, trial, baseline, pool) for trial in patients}
-    repairs = {name: repair for name, (repair, _) in found.items()}
-    return repairs, [trial for _, trial in found.values() if trial is not None]
+    repairs: dict[str, Repair] = {}
+    repaired: dict[str, Trial] = {}
+    for trial in patients:
+        taken = [*(each.name for each in config.candidates), *(each.config.name for each in repaired.values())]
+        repairs[trial.config.name], healed = repair_trial(bench, config, trial, baseline, pool, taken)
+        if healed is not None:
+            repaired[trial.config.name] = healed
+    return repairs, repaired
 
 
 def training_texts(config: RunConfig, exam: Exam) -> CalibrationPool | None:
@@ -216,15 +224,29 @@ def training_texts(config: RunConfig, exam: Exam) -> CalibrationPool | None:
 
 
 def judge_all(
-    config: RunConfig, bench: Bench, baseline: Trial, candidates: Sequence[Trial | Failed]
+    config: RunConfig,
+    bench: Bench,
+    baseline: Trial,
+    candidates: Sequence[Trial | Failed],
+    notes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[Candidate, ...]:
-    """Every language of every candidate against the baseline; then who is dominated by whom."""
+    """Every language of every candidate against the baseline; then who is dominated by whom.
+
+    Args:
+        config: Margin and error level.
+        bench: What the trials shared.
+        baseline: The baseline's trial.
+        candidates: All others, and those that failed.
+        notes: What to know of single candidates besides, by name; told as warnings.
+    """
     compared = baseline_record(baseline, bench.environment, bench.model.notes)
     records = [compared]
     for trial in candidates:
         if isinstance(trial, Failed):
             records.append(failed_record(trial.config, trial.reason))
         else:
-            records.append(judged_record(trial, baseline, compared, config, bench.environment))
+            record = judged_record(trial, baseline, compared, config, bench.environment)
+            told = (*record.warnings, *notes.get(record.name, ()))
+            records.append(record.model_copy(update={"warnings": told}))
     flags = pareto_flags(records)
     return tuple(record.model_copy(update={"pareto": flags[record.name]}) for record in records)

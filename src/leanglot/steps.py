@@ -238,7 +238,10 @@ def make_making(target_isa: str | None, calibration: DataConfig | None, judged: 
     isa = target_extensions(target_isa, read_environment(available_cores()).isa)
     examples = None if judged is None else read_examples(judged.path, judged.columns)[0]
     texts = set() if examples is None else set(examples.texts)
-    pool = None if calibration is None else read_calibration(calibration.path, calibration.columns, texts)
+    pool = None
+    if calibration is not None:
+        same = judged is not None and judged.path.resolve() == calibration.path.resolve()
+        pool = read_calibration(calibration.path, calibration.columns, texts, also_judged=same)
     served = () if examples is None else tuple(sorted(set(examples.languages)))
     return Making(isa=isa, calibration=pool, served=served)
 

@@ -164,7 +164,9 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
         bench.exports[config.recipe] = artifact
     opened = functools.cache(lambda: open_trial(bench, artifact, made, itself=baseline is None))
 
-    exam_key = key_of(made_key, bench.exam.summary.digest, bench.batch_tokens)
+    # INT8 products are not the same on every processor, so answers are not either.
+    processor = (bench.environment.cpu, bench.environment.isa)
+    exam_key = key_of(made_key, bench.exam.summary.digest, bench.batch_tokens, processor)
     parity = store.keep("parity", exam_key, Parity, lambda: _compare(bench, config, opened))
     invariance_key = key_of(exam_key, bench.exam.latency_positions)
     invariance = store.keep("invariance", invariance_key, Invariance, lambda: _vary_batches(bench, opened()))

@@ -98,9 +98,9 @@ def test_the_audit_judges_every_language_with_three_mixtures(tiny_model, train_d
     balanced, proportional, single = audit.variants
     assert set(single.texts) == {"en"}
     assert proportional.texts["de"] > balanced.texts["de"]
-    assert balanced.against_balanced == {}
-    assert set(single.against_balanced) == {"de", "en", "sw", "th"}
-    for tag, verdict in single.against_balanced.items():
+    assert balanced.against_kept == {}
+    assert set(single.against_kept) == {"de", "en", "sw", "th"}
+    for tag, verdict in single.against_kept.items():
         assert verdict.candidate == single.quality.languages[tag].accuracy
         assert verdict.baseline == balanced.quality.languages[tag].accuracy
     assert any("one language, en" in note for note in single.notes)

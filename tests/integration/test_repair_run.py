@@ -65,6 +65,8 @@ def test_a_run_repairs_what_quantization_harmed(report):
     assert found.size_bytes_before == report.candidate("per-tensor").size_bytes
     assert found.size_bytes_after == repaired.size_bytes > found.size_bytes_before
     assert found.speedup_after == repaired.speedup
+    assert set(found.notes) <= set(repaired.warnings)
+    assert any("on the same examples" in note for note in found.notes)
 
 
 def test_harm_from_pruning_is_not_blamed_on_quantization(report):

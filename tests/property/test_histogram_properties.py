@@ -70,3 +70,11 @@ def test_entropy_keeps_bins_enough_for_all_levels(values):
     low, high = entropy(histogram, levels=16)
     span = max(histogram.high, 0.0) - min(histogram.low, 0.0)
     assert max(high, 0.0) - min(low, 0.0) >= min(15 * histogram.width, span)
+
+
+@given(st.floats(-50, 50), st.floats(0.01, 5), st.integers(0, 1000))
+def test_entropy_holds_most_values_wherever_they_lie(centre, spread, seed):
+    values = np.random.default_rng(seed).normal(centre, spread, 5_000)
+    low, high = entropy(empty().with_values(values))
+    assert low <= high
+    assert np.mean((values >= low) & (values <= high)) >= 0.45

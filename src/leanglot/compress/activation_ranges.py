@@ -80,13 +80,20 @@ def activation_ranges(
     done = told = 0
     for observed in passes:
         for batch in _batches(rows, pad_id, {name: sizes[name] for name in observed}, config.memory_mb * _MIB):
-            for name, values in _run(session, observed, batch.input_ids).items():
-                histograms[name] = _with_values(histograms[name], name, values)
+            _observe(histograms, session, observed, batch.input_ids)
             done += len(batch.positions)
             if advance is not None:
                 advance(done // len(passes) - told)
             told = done // len(passes)
     return {name: _range(histogram, config) for name, histogram in histograms.items()}
+
+
+def _observe(
+    histograms: dict[str, Histogram], session: ort.InferenceSession, names: Sequence[str], input_ids: TokenIds
+) -> None:
+    """Add a batch's activations, all of which are gone before the next batch is run."""
+    for name, values in _run(session, names, input_ids).items():
+        histograms[name] = _with_values(histograms[name], name, values)
 
 
 def _range(histogram: Histogram, config: Calibration) -> Range:

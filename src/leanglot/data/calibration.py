@@ -55,7 +55,9 @@ class CalibrationTexts:
     notes: tuple[str, ...] = ()
 
 
-def read_calibration(path: Path, columns: Columns, judged: Collection[str] = ()) -> CalibrationPool:
+def read_calibration(
+    path: Path, columns: Columns, judged: Collection[str] = (), *, also_judged: bool = False
+) -> CalibrationPool:
     """Reads texts to calibrate on; labels and groups do not matter.
 
     Where the data have a split column, only rows of its training part are taken.
@@ -64,6 +66,7 @@ def read_calibration(path: Path, columns: Columns, judged: Collection[str] = ())
         path: A file of any format that `read_examples` takes.
         columns: Names of the columns; the label's and the group's are not looked at.
         judged: Texts that candidates are judged on.
+        also_judged: Whether candidates are judged on this same file, which then needs a split column.
 
     Raises:
         DataError: When the file or a row of it cannot be used, or no text is left.
@@ -72,6 +75,11 @@ def read_calibration(path: Path, columns: Columns, judged: Collection[str] = ())
     table = read_table(path, (columns.text, columns.language, split))
     _check_columns(path, columns, table.columns)
     split_column = split if split in table.columns and columns.split != NO_COLUMN else None
+    if also_judged and split_column is None:
+        raise DataError(
+            f"{path} has no column {split!r}, so all its rows are there to judge on, and none to calibrate on.",
+            "Give other texts: --calibration FILE, or the key calibration in a config file; or add the column.",
+        )
     rows, notes = _training_rows(path, table, split_column)
     filled = [row for row in rows if not _is_blank(row[1].get(columns.text))]
     if not filled:

@@ -64,6 +64,7 @@ def search_threads(
     for count in others:
         rival = _Runner(count, open_with(count))
         _warm_up(rival, rows)
+        best.times.clear()  # what a neighbour did during an earlier duel is no part of this one
         _take_turns([best, rival], rows, rounds, budget_s)
         p50_ms |= {runner.count: runner.p50_ms for runner in (best, rival)}
         best = rival if choose({best.count: best.p50_ms, count: rival.p50_ms}).best == count else best

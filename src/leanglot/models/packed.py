@@ -82,7 +82,7 @@ class PackedWeight(nn.Module):
 
     def _widen(self, codes: Tensor, scales: Tensor, zeros: Tensor | None) -> Tensor:
         values = (_unpack(codes) if self.bits == 4 else codes).to(scales.dtype)
-        blocks = values.view(*values.shape[:-1], scales.shape[-1], -1)
+        blocks = values.view(*values.shape[:-1], scales.shape[-1], values.shape[-1] // scales.shape[-1])
         if zeros is not None:
             blocks = blocks.sub_(zeros.unsqueeze(-1))
         widened = blocks.mul_(scales.unsqueeze(-1)).view_as(values)[..., : self.columns]

@@ -1,6 +1,7 @@
 """Repairs the candidates of a run that harm a language, and takes what comes out through all stages."""
 
 import functools
+from collections.abc import Collection
 
 from leanglot.config import RepairConfig, RunConfig
 from leanglot.data.calibration import CalibrationPool
@@ -13,7 +14,12 @@ from leanglot.trials import Bench, Trial, run_trial, threads_of
 
 
 def repair_trial(
-    bench: Bench, config: RunConfig, trial: Trial, baseline: Trial, pool: CalibrationPool | None
+    bench: Bench,
+    config: RunConfig,
+    trial: Trial,
+    baseline: Trial,
+    pool: CalibrationPool | None,
+    taken: Collection[str],
 ) -> tuple[Repair, Trial | None]:
     """Repair a run's candidate that harms a language, and take what comes out through all stages.
 
@@ -23,6 +29,7 @@ def repair_trial(
         trial: The candidate.
         baseline: The baseline on the same examples.
         pool: Texts to rank layers on; None where there are none besides the judged ones.
+        taken: Names of the run's candidates.
 
     Returns:
         What was found, with what it cost in size and speed, and the repaired candidate; None where nothing was put
@@ -43,9 +50,8 @@ def repair_trial(
     passes = len(linear_layers(bench.model.module)) + 3  # all alone, then none, all, and about one put back
     bench.observer.enter(trial.config.name, "repairing", passes)
     advance = functools.partial(bench.observer.advance, trial.config.name)
-    key = key_of(
-        trial.made, bench.exam.summary.digest, config.margin, config.alpha, limits, bench.batch_tokens, str(pool)
-    )
+    machine = (bench.environment.cpu, bench.environment.isa)
+    key = key_of(trial.made, bench.exam.summary.digest, levels, limits, bench.batch_tokens, str(pool), machine)
     found = Checkpoints(place.path).keep(
         "repair",
         key,
@@ -55,7 +61,7 @@ def repair_trial(
     bench.observer.enter(trial.config.name, "done")
     if not found.layers:
         return found, None
-    repaired = run_trial(bench, keeping(trial.config, found.layers), reference)
+    repaired = run_trial(bench, keeping(trial.config, found.layers, taken), reference)
     return _priced(found, trial, repaired), repaired
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,8 @@ from leanglot.results.repairs import Repair
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load, load_tokenizer
-from leanglot.techniques import Calibration, Quantization
+from leanglot.techniques import Calibration, HalfPrecision, Quantization
+from leanglot.techniques.patterns import matches
 from leanglot.tune.divergence import Probes
 from leanglot.tune.repair import Budget, Judged, repair
 
@@ -128,11 +129,14 @@ def quantization(candidate: CandidateConfig) -> Quantization:
     return step
 
 
-def keeping(candidate: CandidateConfig, layers: Sequence[str]) -> CandidateConfig:
-    """The candidate with these layers in FP32 too, under a name that says so."""
+def keeping(candidate: CandidateConfig, layers: Sequence[str], taken: Collection[str] = ()) -> CandidateConfig:
+    """The candidate with these layers in FP32 too, under a name that says so and is none of those taken."""
     step = quantization(candidate)
     kept = step.model_copy(update={"keep": tuple(dict.fromkeys((*step.keep, *layers)))})
-    name = f"{candidate.name[:55]}-repaired"
+    known = {name.casefold() for name in taken}
+    endings = ("-repaired", *(f"-repaired-{number}" for number in range(2, len(known) + 3)))
+    names = (f"{candidate.name[: 64 - len(ending)]}{ending}" for ending in endings)
+    name = next(name for name in names if name.casefold() not in known)
     return candidate.model_copy(update={"name": name, "recipe": (*candidate.recipe[:-1], kept)})
 
 
@@ -162,9 +166,10 @@ def _layers(patient: Patient, undoing: Undoing | None) -> tuple[str, ...]:
     """Names of the quantized layers."""
     if undoing is not None:
         return (*undoing.layers, *undoing.stuck)
-    step = quantization(patient.candidate)
-    kept_already = set(step.keep)
-    return tuple(name for name in linear_layers(patient.model.module) if name not in kept_already)
+    step, module = quantization(patient.candidate), patient.model.module
+    tables = [name for name, layer in module.named_modules() if layer is module.get_input_embeddings()]
+    rows = tables if not isinstance(step, HalfPrecision) and step.embeddings else []
+    return tuple(name for name in (*rows, *linear_layers(module)) if not matches(name, step.keep))
 
 
 def judged_examples(

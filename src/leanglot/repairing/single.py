@@ -101,8 +101,9 @@ def _origin(model: str, artifact: Path, setting: Setting) -> tuple[TextClassifie
 def _pool(setting: Setting, calibration: DataConfig | None, exam: Exam) -> CalibrationPool | None:
     """Texts that are not judged; None where none were given and the judged data have no training split."""
     source = calibration or setting.data
+    same = source.path.resolve() == setting.data.path.resolve()
     try:
-        return read_calibration(source.path, source.columns, set(exam.examples.texts))
+        return read_calibration(source.path, source.columns, set(exam.examples.texts), also_judged=same)
     except DataError:
         if calibration is not None:
             raise

@@ -35,7 +35,7 @@ def audit_table(audit: CalibrationAudit) -> RenderableType:
 
 
 def _cells(variant: AuditedVariant, tag: str) -> list[Text]:
-    verdict = variant.against_balanced[tag]
+    verdict = variant.against_kept[tag]
     sign = signed_verdict(verdict.verdict)
     return [Text(_interval(verdict)), sign[:1]]
 
@@ -56,7 +56,7 @@ def _remarks(audit: CalibrationAudit) -> list[Text]:
         told = f"{variant.name}: {count(texts)} texts in {plural(len(variant.texts), 'language')}, accuracy "
         lines.append(Text(f"{told}{percent(variant.quality.accuracy)}.", style="bold" if variant is reference else ""))
     for variant in others:
-        harmed = [tag for tag, verdict in variant.against_balanced.items() if verdict.verdict == "harmed"]
+        harmed = [tag for tag, verdict in variant.against_kept.items() if verdict.verdict == "harmed"]
         named = ", ".join(map(language, harmed)) or "no language"
         lines.append(Text(f"Against {reference.name} data, {variant.name} harms {named}."))
     notes = dict.fromkeys(note for variant in audit.variants for note in variant.notes)

@@ -10,11 +10,11 @@ class AuditedVariant(BaseModel):
     """The quantized model with one mixture of calibration texts.
 
     Attributes:
-        name: ``balanced``, ``proportional`` or ``<language> only``.
+        name: ``balanced``, ``proportional`` or ``<language> only``; ``as asked`` where that is neither.
         texts: Calibration texts by language.
         quality: On the judged examples.
-        against_balanced: This variant judged against the balanced one on the same examples, by language: ``drop`` is
-            what the balanced one gains, with its interval; empty for the balanced one itself.
+        against_kept: This variant judged against the one that is kept on the same examples, by language: ``drop`` is
+            what it loses, with its interval; empty for the kept one itself.
         notes: What was noticed in its calibration data, one sentence each.
     """
 
@@ -23,7 +23,7 @@ class AuditedVariant(BaseModel):
     name: str
     texts: dict[str, int]
     quality: Quality
-    against_balanced: dict[str, Verdict] = {}
+    against_kept: dict[str, Verdict] = {}
     notes: tuple[str, ...] = ()
 
 
@@ -36,7 +36,7 @@ class CalibrationAudit(BaseModel):
         margin: Largest drop per language that counts as harmless.
         alpha: Error level of the tests.
         unquantized: Quality of the model before quantization.
-        variants: The balanced one first.
+        variants: The one whose artifact is kept first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

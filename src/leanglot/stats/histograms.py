@@ -180,8 +180,13 @@ def _best(counts: NDArray[np.float64], ranges: list[tuple[int, int]], levels: in
 
 
 def _divergence(counts: NDArray[np.float64], start: int, stop: int, levels: int) -> float:
-    """Kullback-Leibler divergence, in nats, of the quantized bins ``[start, stop)`` from the clipped distribution."""
+    """Kullback-Leibler divergence, in nats, of the quantized bins ``[start, stop)`` from the clipped distribution.
+
+    It is infinite where most values are clipped: all that is left in one bin would look like a perfect fit.
+    """
     inside = counts[start:stop]
+    if 2 * inside.sum() < counts.sum():
+        return np.inf
     clipped = inside.copy()
     clipped[0] += counts[:start].sum()
     clipped[-1] += counts[stop:].sum()
@@ -197,7 +202,10 @@ def _divergence(counts: NDArray[np.float64], start: int, stop: int, levels: int)
 def _edges(histogram: Histogram, start: int, stop: int) -> Range:
     """The outer edges of the bins ``[start, stop)``, as far as there are values."""
     low, high = (float(np.ldexp(histogram.first + place, histogram.exponent)) for place in (start, stop))
-    return Range(max(low, histogram.low), min(high, histogram.high))
+    found = Range(max(low, histogram.low), min(high, histogram.high))
+    if not found.low <= found.high:
+        raise AssertionError(f"the range {found} is upside down")
+    return found
 
 
 def _exponent(low: float, high: float, bins: int) -> int:

@@ -485,3 +485,11 @@ def test_torchao_is_imported_in_silence():
     program = "from torch import nn; from leanglot.compress.modules import quantize; quantize(nn.Linear(4, 4))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_an_empty_batch_stays_empty(bits):
+    table, layer = nn.Embedding(10, 64), nn.Linear(64, 3)
+    rows = quantize(table, bits=bits)(torch.zeros(0, dtype=torch.long))
+    assert rows.shape == (0, 64)
+    assert quantize(layer, bits=bits)(rows).shape == (0, 3)

@@ -244,3 +244,12 @@ def test_served_languages_without_texts_are_named():
 def test_notes_of_the_pool_come_first():
     pool = CalibrationPool(("a",), ("de",), "texts", ("From the file.",))
     assert draw(pool, Calibration(samples=2)).notes[0] == "From the file."
+
+
+def test_a_file_that_is_judged_needs_a_split_column(write):
+    path = write([row(), row(text="Musik an")])
+    with pytest.raises(DataError, match="has no column 'split', so all its rows are there to judge on"):
+        read_calibration(path, Columns(), also_judged=True)
+    assert len(read_calibration(path, Columns()).texts) == 2
+    marked = write([row(split="train"), row(text="Musik an", split="test")])
+    assert len(read_calibration(marked, Columns(), also_judged=True).texts) == 1
