@@ -16,7 +16,7 @@ from leanglot.measure.subject import describe
 from leanglot.measure.threads import search_threads
 from leanglot.models.graph import DATA_NAME, GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier, save_tokenizer
-from leanglot.quantizers import Calibrated, Making, calibrate, quantize_graph, quantize_module, resolve
+from leanglot.quantizers import Calibrated, Making, calibrate, expectations, quantize_graph, quantize_module, resolve
 from leanglot.results.manifest import Manifest, read_manifest, rewrite_manifest, write_manifest
 from leanglot.runtimes.loading import load, load_tokenizer
 from leanglot.techniques import MagnitudePruning, Quantization, Recipe, Runtime
@@ -92,8 +92,7 @@ def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, ma
             f"{source} holds a graph for {manifest.runtime}, and {asked}{other} starts from a PyTorch model.",
             "Give the model folder that the artifact was made from.",
         )
-    if _parts(manifest.recipe)[1] is not None:
-        raise RecipeError(f"{source} is quantized already.", "Give the model, or its FP32 export.")
+    check_unquantized(source, manifest)
     step = resolve(last, candidate.runtime, making.isa)
     texts = calibrate(load_tokenizer(source, manifest), manifest.pad_id, step, making)
     notes = quantize_graph(manifest.runtime, source, folder, step, texts)
@@ -102,6 +101,16 @@ def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, ma
             shutil.copyfile(source / name, folder / name)
     facts = _facts(candidate, (*manifest.recipe, step), making, texts, notes)
     return write_manifest(folder, manifest.model_copy(update=facts))
+
+
+def check_unquantized(source: Path, manifest: Manifest) -> None:
+    """Refuses an artifact that is quantized already.
+
+    Raises:
+        RecipeError: It is.
+    """
+    if quantization_of(manifest.recipe) is not None:
+        raise RecipeError(f"{source} is quantized already.", "Give the model, or its FP32 export.")
 
 
 def knowing_threads(folder: Path, manifest: Manifest, most: int) -> Manifest:
@@ -180,13 +189,15 @@ def _facts(
     candidate: CandidateConfig, recipe: Recipe, making: Making, texts: Calibrated | None, notes: tuple[str, ...]
 ) -> dict[str, object]:
     """What the manifest says of how the artifact was made."""
+    step = quantization_of(recipe)
+    expected = () if step is None else expectations(step, candidate.runtime, making.isa)
     return {
         "name": candidate.name,
         "runtime": candidate.runtime,
         "model_file": _MODEL_FILES[candidate.runtime],
         "recipe": recipe,
         "versions": versions(candidate.runtime),
-        "target_isa": making.isa if quantization_of(recipe) is not None else (),
+        "target_isa": () if step is None else making.isa,
         "calibration": {} if texts is None else texts.texts.counts,
-        "notes": (*notes, *(() if texts is None else texts.texts.notes)),
+        "notes": (*expected, *notes, *(() if texts is None else texts.texts.notes)),
     }

@@ -1,6 +1,5 @@
 """Audits calibration: the same candidate with balanced, proportional and single-language texts, judged by language."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.progress import Observer, Silent
 from leanglot.quantizers import Making, needs_calibration
-from leanglot.results.atomic import atomic_folder, remove_leftovers
+from leanglot.results.atomic import atomic_folder, remove_leftovers, scratch_folder
 from leanglot.results.audits import AuditedVariant, CalibrationAudit
 from leanglot.results.environment import available_cores
 from leanglot.results.manifest import Manifest
@@ -91,13 +90,12 @@ def audit_calibration(
     observer.plan([UNQUANTIZED, *variants])
     judging = _Judging(exam, setting, *levels, observer)
     before = judging.answers(in_memory(loaded, setting.threads), UNQUANTIZED)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-audit-") as inside:
-        made = _make_all(loaded, variants, Path(inside), making)
-        found = [_judged(judging, name, Path(inside) / name, manifest) for name, manifest in made.items()]
+    with scratch_folder(out) as inside:
+        made = _make_all(loaded, variants, inside, making)
+        found = [_judged(judging, name, inside / name, manifest) for name, manifest in made.items()]
         balanced = found[0][1]
         with atomic_folder(out) as folder:
-            for path in (Path(inside) / next(iter(made))).iterdir():
+            for path in (inside / next(iter(made))).iterdir():
                 path.rename(folder / path.name)
             manifest = knowing_threads(folder, next(iter(made.values())), setting.threads or available_cores())
     audit = CalibrationAudit(

@@ -1,7 +1,7 @@
 """Carries out the quantization step of a recipe on the form that each engine executes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from leanglot.models.text_classifier import TextClassifier
 from leanglot.models.torch_quantized import quantize_classifier, save_quantized
 from leanglot.runtimes.base import TokenIds
 from leanglot.techniques import Calibration, HalfPrecision, Int8, Quantization, Runtime, WeightOnly
+from leanglot.techniques.targets import has_arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ def calibrate(tokenizer: Tokenizer, pad_id: int, step: Quantization, making: Mak
         )
     texts = draw(making.calibration, step.calibration or Calibration(), making.served)
     encoded = tokenizer.encode_batch(list(texts.texts))
+    if cut := sum(bool(one.overflowing) for one in encoded):
+        told = f"Calibration texts longer than the model reads, which were cut: {cut:,} of {len(encoded):,}."
+        texts = replace(texts, notes=(*texts.notes, told))
     return Calibrated(texts, tuple(np.asarray(one.ids, dtype=np.int64) for one in encoded), pad_id)
 
 
@@ -110,6 +114,18 @@ def quantize_module(model: TextClassifier, step: Quantization, target: Path) -> 
         RecipeError: The step does not fit the model.
     """
     save_quantized(quantize_classifier(model, step), target)
+
+
+def expectations(step: Quantization, runtime: Runtime, isa: Collection[str]) -> tuple[str, ...]:
+    """What the target's hardware makes of a step, told before anything is measured."""
+    if not isinstance(step, HalfPrecision):
+        return ()
+    name = step.dtype.upper()
+    if runtime != "pytorch":
+        return (f"{name} is stored, and computed in FP32: half the size, no faster.",)
+    if has_arithmetic(step.dtype, isa):
+        return ()
+    return (f"The target has no {name} arithmetic in hardware: half the size, and usually several times slower.",)
 
 
 def resolve(step: Quantization, runtime: Runtime, isa: Collection[str]) -> Quantization:

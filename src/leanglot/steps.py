@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from leanglot.artifacts import knowing_threads, make_artifact, quantize_artifact
+from leanglot.artifacts import check_unquantized, knowing_threads, make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
 from leanglot.data.calibration import read_calibration
 from leanglot.data.reading import read_examples
@@ -29,6 +29,7 @@ from leanglot.results.measures import ColdStart, Quality, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
 from leanglot.runtimes.classifier import Classifier, Encoded
+from leanglot.runtimes.loading import fitting_threads
 from leanglot.techniques.targets import target_extensions
 
 
@@ -158,8 +159,8 @@ def benchmark(
         LeanglotError: The model, the artifact or the data cannot be used.
     """
     observer = _watched(observer, subject)
-    threads = setting.threads or available_cores()
     classifier = _open(subject, setting)
+    threads = setting.threads or fitting_threads(classifier.manifest)
     exam = _exam(classifier, setting, effort)
     other = None if against is None else _comparable(against, classifier, setting)
     folder = resolve_model(subject)
@@ -219,6 +220,8 @@ def transform(
         if is_artifact(source) and read_manifest(source).runtime != "pytorch":
             manifest = quantize_artifact(source, candidate, folder, making)
         else:
+            if is_artifact(source):
+                check_unquantized(source, read_manifest(source))
             manifest = make_artifact(load_text_classifier(source, allow_pickle=allow_pickle), candidate, folder, making)
         return knowing_threads(folder, manifest, cores) if search else manifest
 
@@ -246,8 +249,13 @@ def make_making(target_isa: str | None, calibration: DataConfig | None, judged: 
     return Making(isa=isa, calibration=pool, served=served)
 
 
-def check_place(out: Path, source: Path, *, force: bool) -> None:
+def check_place(out: Path, source: Path, *, force: bool | None) -> None:
     """Nothing but an artifact of ours is ever replaced, and never the model itself.
+
+    Args:
+        out: The artifact's folder.
+        source: The model's folder.
+        force: Whether an artifact may be replaced; None where that cannot be asked for.
 
     Raises:
         RunError: The folder exists and is not to be replaced.
@@ -255,7 +263,8 @@ def check_place(out: Path, source: Path, *, force: bool) -> None:
     if not out.exists() and not out.is_symlink():
         return
     if not force:
-        raise RunError(f"{out} already exists.", "Choose another --out, or pass --force to replace it.")
+        or_force = "" if force is None else ", or pass --force to replace it"
+        raise RunError(f"{out} already exists.", f"Choose another --out{or_force}.")
     if out.is_symlink() or not _is_ours_alone(out):
         message = f"{out} is no artifact of leanglot, or holds other files too, so --force does not replace it."
         raise RunError(message, "Choose another --out.")

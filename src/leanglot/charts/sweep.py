@@ -17,6 +17,7 @@ from leanglot.charts.style import (
     MUTED,
     SMALL_SIZE,
     STATUS_COLOUR,
+    SURFACE,
     headline,
     legend_row,
     new_figure,
@@ -68,7 +69,7 @@ def draw(report: RunReport, names: Mapping[int, str]) -> Figure:
 def _draw_legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=INK, linewidth=2.4, marker="o", markersize=4.5, label="mean over the languages"),
-        Line2D([], [], color=_LINE, linewidth=1.5, label=f"the {_WORST} languages that lose most"),
+        Line2D([], [], color=_LINE, linewidth=1.5, label=f"up to {_WORST} languages that lose most"),
         Line2D([], [], color=_HARMED, linewidth=1.5, label="of these, harmed"),
         Line2D([], [], color=STATUS_COLOUR["baseline"], linewidth=0.8, label="other languages"),
         Patch(color=_BAR, label="latency"),
@@ -103,7 +104,7 @@ def _draw_accuracies(axes: Axes, candidates: Sequence[Candidate], tags: Sequence
     known = [value for line in lines.values() for value in line if value is not None]
     low, high = accuracy_range(known)
     # The bars' numbers stand below the lines.
-    axes.set_ylim(low - 0.12 * (high - low), high + 0.02 * (high - low))
+    axes.set_ylim(low - 0.12 * (high - low), high + 0.06 * (high - low))
     worst = _worst(lines)
     for tag, line in lines.items():
         chosen = tag in worst
@@ -128,13 +129,14 @@ def _accuracy(candidate: Candidate, tag: str) -> float | None:
 
 
 def _worst(lines: Mapping[str, Sequence[float | None]]) -> set[str]:
-    """The languages that lose most from the first number of bits to the last that was measured."""
+    """The languages that lose most anywhere from the first number of bits on; none that loses nothing."""
     losses = {}
     for tag, line in lines.items():
         known = [value for value in line if value is not None]
         if len(known) > 1:
-            losses[tag] = known[0] - known[-1]
-    return set(sorted(losses, key=lambda tag: losses[tag], reverse=True)[:_WORST])
+            losses[tag] = known[0] - min(known[1:])
+    worst = sorted(losses, key=lambda tag: losses[tag], reverse=True)[:_WORST]
+    return {tag for tag in worst if losses[tag] > 0}
 
 
 def _known(line: Sequence[float | None]) -> tuple[list[int], list[float]]:
@@ -156,5 +158,7 @@ def _label_ends(axes: Axes, last: int, ends: Mapping[str, tuple[int, float]]) ->
             fontsize=SMALL_SIZE,
             va="center",
             annotation_clip=False,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": SURFACE, "edgecolor": "none"},
+            zorder=5,
             arrowprops={"arrowstyle": "-", "color": GRID, "linewidth": 0.8, "shrinkA": 2, "shrinkB": 2},
         )

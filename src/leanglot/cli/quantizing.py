@@ -103,7 +103,7 @@ def quantize(
     step = quantization_step(scheme, given, context)
     candidate = make_candidate({"name": scheme, "runtime": best_runtime(step, runtime), "recipe": [step]})
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
-    texts, judged = data_of(calibration or data, columns), data_of(data if audit_calibration else None, columns)
+    texts, judged = data_of(calibration or data, columns), data_of(data, columns)
     making = make_making(target_isa, texts, judged)
     if not audit_calibration:
         _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)

@@ -68,6 +68,9 @@ def quantization_step(scheme: str, given: Mapping[str, Any], context: typer.Cont
     idle = sorted(name for name in given.keys() - able if _typed(context, name))
     if idle:
         raise ConfigError(f"--scheme {scheme} takes no {_options(idle)}.", f"It takes {_options(sorted(able))}.")
+    for name, option, value in (("percentile", "method", "percentile"), ("temperature", "balance", "temperature")):
+        if _typed(context, name) and given[option] != value:
+            raise ConfigError(f"--{name} has no effect with --{option} {given[option]}.", f"Add --{option} {value}.")
     step = {**fixed, **{name: given[name] for name in _OPTIONS[fixed["technique"]] if given[name] is not None}}
     if static:
         asked = {key: given[name] for name, key in _CALIBRATION.items() if _typed(context, name)}

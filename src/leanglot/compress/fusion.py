@@ -1,24 +1,23 @@
 """Fuses self-attention into ONNX Runtime's ``Attention``, and keeps the runtime from a fusion that makes it slower."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from leanglot.compress.fusion_checks import live_nodes, masks_padding_alone, same_answers
 from leanglot.compress.products import Products, layer_name, read_products
 from leanglot.models.graph import save_graph
 
 _DOMAIN: Final = "com.microsoft"
 _HEADS_FIRST: Final = [0, 2, 1, 3]
 _KEYS_TURNED: Final = [0, 2, 3, 1]
-_MASKS: Final = ((1, 1, 1, 1, 1), (1, 1, 0, 0, 0), (0, 1, 0, 1, 1))
-_MASKED: Final = -1e4  # what is added to the scores of padding is this, or less
+_LAST_AXES: Final = (-1, 3)  # of four
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +57,28 @@ class FusedOperators:
         attention: Self-attentions that became one operator.
         kept: Those that could have, had no layer of theirs been kept.
         unfused: Those in a form that is not recognized.
+        different: Those in a form that is recognized, and that computed something else once they were fused.
         residuals: Sums before a normalization that the runtime leaves alone now.
     """
 
     attention: int
     kept: int
     unfused: int
+    different: int
     residuals: int
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence, where some attention stays in pieces that nobody asked to keep."""
-        if not self.unfused:
-            return ()
-        total = self.attention + self.kept + self.unfused
-        return (f"{self.unfused} of {total} attention layers have a form that is not fused: right, but slower.",)
+        """A sentence each, where some attention stays in pieces that nobody asked to keep."""
+        total = self.attention + self.kept + self.unfused + self.different
+        causes = {
+            "have a form that is not fused": self.unfused,
+            "compute something else when they are fused, and are not": self.different,
+        }
+        return tuple(
+            f"{count} of {total} attention layers {cause}: right, but slower."
+            for cause, count in causes.items()
+            if count
+        )
 
 
 def find_attention(products: Products) -> list[SelfAttention]:
@@ -79,7 +86,7 @@ def find_attention(products: Products) -> list[SelfAttention]:
     graph = _Graph.of(products.model.graph)
     found = (_match(graph, node, products) for node in products.model.graph.node if node.op_type == "Softmax")
     matched = [match for match in found if match is not None]
-    plain = {mask: _masks_padding_alone(products.model, graph, mask) for mask in {mask for _, mask in matched}}
+    plain = {mask: masks_padding_alone(products, mask) for mask in {mask for _, mask in matched}}
     return [attention for attention, mask in matched if plain[mask]]
 
 
@@ -90,31 +97,27 @@ def fuse(products: Products, found: Collection[SelfAttention], kept: Collection[
     the values'. One with a kept layer stays as it is. The residual sums before normalizations become ``Sum``, which
     ONNX Runtime does not turn into its ``SkipLayerNormalization``: that takes eight times as long as the two apart.
 
+    The fused graph is then run beside the one it came from, on random tokens: where an attention or the graph's output
+    differs, none is fused.
+
     Args:
         products: Changed in place.
         found: From `find_attention`.
         kept: Layers that stay as they are.
     """
     chosen = [attention for attention in found if not {*attention.layers, attention.merged} & {*kept}]
-    graph = products.model.graph
-    softmaxes = sum(node.op_type == "Softmax" for node in graph.node)
-    made = {attention.output: _attention(attention, products) for attention in chosen}
-    nodes = [made.get(node.output[0], node) for node in graph.node]
-    if made:
-        nodes.insert(0, helper.make_node("Cast", ["attention_mask"], ["attention_mask_int32"], to=TensorProto.INT32))
-        if all(opset.domain != _DOMAIN for opset in products.model.opset_import):
-            products.model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
-    nodes = _live(nodes, [item.name for item in graph.output])
-    del graph.node[:], graph.value_info[:]
-    graph.node.extend(nodes)
-    products.drop_unused()
-    return FusedOperators(len(made), len(found) - len(made), softmaxes - len(found), _protect_residuals(graph))
+    softmaxes = sum(node.op_type == "Softmax" for node in products.model.graph.node)
+    same = not chosen or _replaced(products, chosen)
+    counts = (len(chosen), 0) if same else (0, len(chosen))
+    residuals = _protect_residuals(products.model.graph)
+    return FusedOperators(counts[0], len(found) - len(chosen), softmaxes - len(found), counts[1], residuals)
 
 
 def save_fused(source: Path, target: Path) -> FusedOperators:
-    """Write the fused graph of one folder into another, still in FP32.
+    """Write the fused graph of one folder into another, still in FP32, for other quantizers to start from.
 
-    It answers like its source, and has a layer for each that a quantized fused graph has.
+    It answers like its source. What undoes a quantization needs the source itself: here the single operators of an
+    attention are gone.
 
     Args:
         source: Folder with ``model.onnx``; left as it is.
@@ -163,6 +166,26 @@ class _Graph:
                 return np.asarray(onnx.numpy_helper.to_array(attribute.t))
         raise LookupError(name)
 
+    def target(self, name: str, place: int = 0) -> tuple[int, ...]:
+        """The target of a ``Reshape``, from a place on; 0 where a dimension stays as long as it is at that place.
+
+        Raises LookupError or ValueError where it is another.
+        """
+        node = self.producers[name]
+        if node.op_type == "Constant":
+            return tuple(int(value) for value in self.constant(name).flat)
+        if node.op_type == "Unsqueeze":
+            return self.target(node.input[0], place)
+        if node.op_type == "Concat":
+            dimensions: tuple[int, ...] = ()
+            for part in node.input:
+                dimensions += self.target(part, place + len(dimensions))
+            return dimensions
+        self.made_by(self.made_by(name, "Gather").input[0], "Shape")
+        if self.constant(node.input[1]).item() != place:
+            raise LookupError(name)
+        return (0,)
+
 
 def _match(graph: _Graph, softmax: onnx.NodeProto, products: Products) -> tuple[SelfAttention, str] | None:
     """The attention around a softmax, and the name of its mask; None where it has another form."""
@@ -172,13 +195,16 @@ def _match(graph: _Graph, softmax: onnx.NodeProto, products: Products) -> tuple[
         queries, keys = graph.made_by(product, "MatMul").input
         weighted = graph.only_reader(softmax.output[0], "MatMul")
         turned = graph.only_reader(weighted.output[0], "Transpose")
-        output = graph.only_reader(turned.output[0], "Reshape").output[0]
+        joined = graph.only_reader(turned.output[0], "Reshape")
         parts = [
             _projection(graph, name, order)
             for name, order in ((queries, _HEADS_FIRST), (keys, _KEYS_TURNED), (weighted.input[1], _HEADS_FIRST))
         ]
         scale = float(graph.constant(factor).item())
+        target = graph.target(joined.input[1])
     except (LookupError, ValueError):
+        return None
+    if _attribute(softmax, "axis", -1) not in _LAST_AXES or _attribute(turned, "perm", None) != _HEADS_FIRST:
         return None
     (width,) = sizes if len(sizes := {part.head_size for part in parts}) == 1 else (0,)
     hidden, weights, biases = zip(*((part.hidden, part.weight, part.bias) for part in parts), strict=True)
@@ -186,8 +212,10 @@ def _match(graph: _Graph, softmax: onnx.NodeProto, products: Products) -> tuple[
     known = {*weights, *biases} <= products.weights.keys()
     if not (known and len(set(hidden)) == len(shapes) == 1 and width and np.isclose(scale, width**-0.5, rtol=1e-4)):
         return None
-    heads, rest = divmod(shapes.pop()[1], width)
-    return None if rest else (SelfAttention(hidden[0], output, weights, biases, heads), mask)
+    outputs = shapes.pop()[1]
+    if outputs % width or target not in ((0, 0, -1), (0, 0, outputs)):
+        return None
+    return SelfAttention(hidden[0], joined.output[0], weights, biases, outputs // width), mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,60 +229,43 @@ class _Projection:
 def _projection(graph: _Graph, name: str, order: list[int]) -> _Projection:
     """The linear layer before a split into heads. Raises LookupError or ValueError where there is none."""
     turned = graph.made_by(name, "Transpose")
-    if [list(attribute.ints) for attribute in turned.attribute if attribute.name == "perm"] != [order]:
+    if _attribute(turned, "perm", None) != order:
         raise LookupError(name)
     values, shape = graph.made_by(turned.input[0], "Reshape").input
-    last = graph.made_by(shape, "Concat").input[-1]
-    if graph.producers[last].op_type == "Unsqueeze":
-        last = graph.producers[last].input[0]
+    *kept, split, size = graph.target(shape)
+    if kept != [0, 0] or split == 0 or size <= 0:
+        raise LookupError(name)
     bias, product = graph.made_by(values, "Add").input
     hidden, weight = graph.made_by(product, "MatMul").input
-    return _Projection(hidden, weight, bias, int(graph.constant(last).item()))
+    return _Projection(hidden, weight, bias, size)
 
 
-def _masks_padding_alone(model: onnx.ModelProto, graph: _Graph, mask: str) -> bool:
-    """Whether a mask hides padding and nothing else, as the fused operator would; found out by computing it."""
-    nodes, free = _upstream(model.graph, graph, mask)
-    known = {item.name: item for item in model.graph.input}
-    feed = {name: np.asarray(_MASKS, dtype=np.int64) for name in free & known.keys()}
-    feed |= {name: np.zeros((*np.shape(_MASKS), 1), np.float32) for name in free - known.keys()}
-    if "attention_mask" not in feed:
-        return False
-    inputs = [
-        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape)
-        for name, values in feed.items()
-    ]
-    outputs = [helper.make_empty_tensor_value_info(mask)]
-    part = helper.make_model(helper.make_graph(nodes, "mask", inputs, outputs), opset_imports=model.opset_import)
-    part.ir_version = model.ir_version
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    try:
-        session = ort.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        (added,) = session.run([mask], feed)
-    except Exception:  # noqa: BLE001 - ONNX Runtime raises types of its own; what it cannot compute is not recognized
-        return False
-    real = np.asarray(_MASKS, dtype=bool)[:, None, None, :]
-    if added.ndim != real.ndim:
-        return False
-    return bool(((added == 0) == real).all() and ((added <= _MASKED) == ~real).all())
+def _attribute(node: onnx.NodeProto, name: str, default: int | None) -> int | list[int] | None:
+    """An attribute of a node, or what stands for it where it is not given."""
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return list(attribute.ints) if attribute.ints else attribute.i
+    return default
 
 
-def _upstream(graph: onnx.GraphProto, links: _Graph, name: str) -> tuple[list[onnx.NodeProto], set[str]]:
-    """The nodes that compute a value, in the graph's order, and the values that they start from.
-
-    Hidden states, of which only the shape can matter to a mask, are such a start.
-    """
-    needed, outputs, free = [name], set(), set()
-    while needed:
-        value = needed.pop()
-        node = links.producers.get(value)
-        if node is None or node.op_type == "LayerNormalization":
-            free.add(value)
-        elif node.output[0] not in outputs:
-            outputs.add(node.output[0])
-            needed += [read for read in node.input if read]
-    return [node for node in graph.node if node.output[0] in outputs], free
+def _replaced(products: Products, chosen: Collection[SelfAttention]) -> bool:
+    """Put the fused operators in; take them out again, and say False, where they compute something else."""
+    before = replace(products, model=onnx.ModelProto.FromString(products.model.SerializeToString()))
+    before.weights = dict(products.weights)
+    graph = products.model.graph
+    made = {attention.output: _attention(attention, products) for attention in chosen}
+    nodes = [made.get(node.output[0], node) for node in graph.node]
+    nodes.insert(0, helper.make_node("Cast", ["attention_mask"], ["attention_mask_int32"], to=TensorProto.INT32))
+    if all(opset.domain != _DOMAIN for opset in products.model.opset_import):
+        products.model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
+    nodes = live_nodes(nodes, [item.name for item in graph.output])
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    products.drop_unused()
+    if same_answers(before, products, list(made)):
+        return True
+    products.model, products.weights = before.model, before.weights
+    return False
 
 
 def _attention(attention: SelfAttention, products: Products) -> onnx.NodeProto:
@@ -266,22 +277,10 @@ def _attention(attention: SelfAttention, products: Products) -> onnx.NodeProto:
         "Attention",
         [attention.hidden, weight, bias, "attention_mask_int32"],
         [attention.output],
-        f"{attention.merged}_Attention",
+        f"{attention.output}_Attention",  # layers that share their weights differ in what they compute
         domain=_DOMAIN,
         num_heads=attention.heads,
     )
-
-
-def _live(nodes: list[onnx.NodeProto], outputs: Collection[str]) -> list[onnx.NodeProto]:
-    """The nodes that the outputs depend on, in their order."""
-    return list(_live_backwards(nodes, set(outputs)))[::-1]
-
-
-def _live_backwards(nodes: list[onnx.NodeProto], needed: set[str]) -> Iterator[onnx.NodeProto]:
-    for node in reversed(nodes):
-        if not needed.isdisjoint(node.output):
-            needed.update(node.input)
-            yield node
 
 
 def _protect_residuals(graph: onnx.GraphProto) -> int:

@@ -34,8 +34,9 @@ def quantize(source: Path, target: Path, config: Int8) -> Quantized:
     """Quantize the graph of one folder into another, its attention fused where its form allows.
 
     The matrices of a fused attention's queries, keys and values become one, ``<...>.qkv.weight.T``. Keeping one of the
-    three leaves that attention in pieces, with the other two quantized; keeping ``qkv`` keeps all three. The
-    classification head stays in FP32, whatever the config.
+    three leaves that attention in pieces, with the other two quantized; keeping ``qkv`` keeps all three. A
+    classification head that reads one row per text stays in FP32, whatever the config; one that reads all tokens, like
+    the ``score`` of GPT-2 and BLOOM, is quantized like any other layer.
 
     Args:
         source: Folder with ``model.onnx``; left as it is.

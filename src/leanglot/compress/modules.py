@@ -84,6 +84,11 @@ def quantize(module: nn.Module, bits: Bits = 8, *, keep: Sequence[str] = (), blo
         ModelError: Weights are not finite or have no values, or the module cannot be copied.
         MissingExtraError: torchao is not installed; 16 bits need none.
     """
+    if not isinstance(module, nn.Module):
+        raise ConfigError(
+            f"quantize() takes a torch.nn.Module, got {type(module).__name__}.",
+            "For a model folder, run leanglot quantize FOLDER --out OUT.",
+        )
     if bits not in (16, 8, 4) or isinstance(bits, bool):
         raise ConfigError(f"bits is {bits!r}.", "Allowed are 16, 8 and 4.")
     if not isinstance(block, int) or isinstance(block, bool) or block < 2 or block % 2:

@@ -1,6 +1,6 @@
 """What can be quantized in an exported graph: its linear layers' matrix products and its embedding tables, by name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,8 @@ from leanglot.models.graph import load_skeleton, save_graph
 from leanglot.techniques.patterns import kept
 
 _SUFFIXES: Final = (".weight.T", ".weight", ".bias")
+_PICKS: Final = ("Gather", "GatherND", "GatherElements", "Squeeze")  # of a text's tokens one, as `Reduce...` does
+_FLATTENS: Final = ("Reshape", "Flatten")
 _VALUES_AT_ONCE: Final = 1 << 20  # few enough to stay in the processor's cache
 
 
@@ -41,7 +43,8 @@ class Products:
         weights: Its weights but for the tables, by name.
         tables: Tensors whose rows it only looks up, by name. They stay out of the quantizers, which would copy and
             write them several times over.
-        heads: The layers that read one row per text, behind the encoder's tokens.
+        heads: The layers that read one row per text, behind the encoder's tokens. What reads all tokens, as rows of one
+            matrix or not, is none of them.
     """
 
     model: onnx.ModelProto
@@ -104,7 +107,9 @@ class Products:
 
 
 def read_products(folder: Path) -> Products:
-    """Read a folder's graph; each linear layer is a ``MatMul`` with ``<layer>.weight.T``, its bias added after it.
+    """Read a folder's graph; each linear layer is a ``MatMul``, its bias added after it.
+
+    Its matrix is ``<layer>.weight.T``, or ``<layer>.weight`` where PyTorch's own has the inputs first, like GPT-2's.
 
     Raises:
         ModelError: A weight is NaN or infinite.
@@ -148,7 +153,8 @@ def _split_gemms(products: Products) -> None:
     """A linear layer over a matrix is exported as ``Gemm``: make it the product and the sum that all others are."""
     graph = products.model.graph
     linear = [node for node in graph.node if _is_linear(node, products.weights)]
-    products.heads |= {layer_name(node.input[1]) for node in linear}
+    producers = {name: node for node in graph.node for name in node.output}
+    products.heads |= {layer_name(node.input[1]) for node in linear if _reads_texts(node, producers)}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         nodes += _product_and_sum(node, products.weights) if _is_linear(node, products.weights) else [node]
@@ -157,17 +163,39 @@ def _split_gemms(products: Products) -> None:
     products.drop_unused()
 
 
-def _is_linear(node: onnx.NodeProto, weights: Collection[str]) -> bool:
-    plain = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
+def _reads_texts(gemm: onnx.NodeProto, producers: Mapping[str, onnx.NodeProto]) -> bool:
+    """Whether the rows of a layer's matrix are texts: something picks them, and no ``Reshape`` makes them of tokens."""
+    waiting, seen = [gemm.input[0]], set[str]()
+    while waiting:
+        name = waiting.pop()
+        node = producers.get(name)
+        if node is None or name in seen or node.op_type in _PICKS or node.op_type.startswith("Reduce"):
+            continue
+        if node.op_type in _FLATTENS:
+            return False
+        seen.add(name)
+        waiting += node.input
+    return True
+
+
+def _gemm_attributes(node: onnx.NodeProto) -> dict[str, Any]:
     given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    return node.op_type == "Gemm" and len(node.input) == 3 and node.input[1] in weights and plain == plain | given
+    return {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0} | given
+
+
+def _is_linear(node: onnx.NodeProto, weights: Collection[str]) -> bool:
+    if node.op_type != "Gemm" or len(node.input) != 3 or node.input[1] not in weights:
+        return False
+    return _gemm_attributes(node) | {"transB": 1} == {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
 
 
 def _product_and_sum(node: onnx.NodeProto, weights: dict[str, NDArray[Any]]) -> list[onnx.NodeProto]:
     values, weight, bias = node.input
-    turned, product = f"{weight}.T", f"{node.output[0]}_product"
-    weights[turned] = weights[weight].T
+    product = f"{node.output[0]}_product"
+    if _gemm_attributes(node)["transB"]:
+        weights[f"{weight}.T"] = weights[weight].T
+        weight = f"{weight}.T"
     return [
-        helper.make_node("MatMul", [values, turned], [product], f"{node.name}_MatMul"),
+        helper.make_node("MatMul", [values, weight], [product], f"{node.name}_MatMul"),
         helper.make_node("Add", [product, bias], list(node.output), f"{node.name}_Add"),
     ]

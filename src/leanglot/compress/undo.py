@@ -135,8 +135,8 @@ def undone(undoing: Undoing, layers: Collection[str]) -> tuple[onnx.ModelProto, 
 def open_undone(undoing: Undoing, layers: Collection[str], threads: int) -> Variant:
     """Open the graph with some layers in FP32 again, without writing it; see `undone`.
 
-    Its large constants are read where they are, from the files of the two graphs, so that a table of gigabytes is never
-    copied.
+    Its large constants are read from the files of the two graphs. ONNX Runtime copies them, as it does from a file; the
+    copy goes with the session.
 
     Args:
         undoing: The two graphs.

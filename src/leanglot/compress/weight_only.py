@@ -21,9 +21,10 @@ _ACCURACY_LEVEL: Final = 4
 def quantize(source: Path, target: Path, config: WeightOnly) -> Quantized:
     """Quantize the graph of one folder into another.
 
-    A linear layer's matrix becomes ``<layer>.weight.T_Q4`` (or ``_Q8``) with its ``_scales`` and, where the config is
-    not symmetric, ``_zero_points``: the names and the kernels of ONNX Runtime's own quantizer, whose module wants a
-    package more and sets logging up when it is imported.
+    A linear layer's matrix ``<layer>.weight.T`` becomes ``<layer>.weight.T_Q4`` (or ``_Q8``) with its ``_scales`` and,
+    where the config is not symmetric, ``_zero_points``: the names and the kernels of ONNX Runtime's own quantizer,
+    whose module wants a package more and sets logging up when it is imported. Products in integers were compared with
+    those in FP32 on processors with VNNI only: whether the 8-bit kernel can saturate on x86 without it is not known.
 
     Args:
         source: Folder with ``model.onnx``; left as it is.

@@ -81,7 +81,7 @@ def _followed(location: Sequence[int | str], settings: type[BaseModel]) -> tuple
             if part in model.model_fields
             for found in _models_in(model.model_fields[part].annotation)
         ]
-    return place or "(top)", models
+    return place or "recipe", models
 
 
 def _tag(model: type[BaseModel]) -> object:

@@ -229,6 +229,9 @@ def _traffic(shares: Mapping[str, float] | None, present: Collection[str]) -> tu
 def _gaps(drawn: Collection[str], served: Collection[str]) -> list[str]:
     """Warnings on languages that the model serves and the texts do not cover."""
     absent = sorted(set(served) - set(drawn))
+    if not served and len(drawn) == 1:
+        (only,) = drawn
+        return [f"Calibration data are in one language, {only}: right for a model that serves no other."]
     if not absent:
         return []
     if len(drawn) == 1:

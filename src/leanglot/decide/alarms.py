@@ -145,10 +145,16 @@ def _chance_level(evidence: AlarmEvidence) -> _Finding:
     found = []
     for tag, result in candidate.languages.items():
         labels, accuracy = counts[tag], result.candidate
-        expected = None if evidence.is_baseline else result.baseline
+        expected = None if evidence.is_baseline else _at_least(evidence.baseline, tag, result.baseline)
         if accuracy is not None and at_chance(round(accuracy * sum(labels.values())), labels, expected, *level):
             found.append(f"{tag} {_beside_chance(accuracy, labels)}")
     return f"Accuracy is at chance level in {_listed(found)}." if found else None
+
+
+def _at_least(baseline: Candidate, tag: str, accuracy: float | None) -> float | None:
+    """The lower end of the baseline's interval in a language: ten right of ten do not promise a perfect model."""
+    own = baseline.languages.get(tag)
+    return accuracy if own is None or own.accuracy_low is None else own.accuracy_low
 
 
 def _batch_dependent(evidence: AlarmEvidence) -> _Finding:

@@ -21,11 +21,11 @@ Stored = tuple[str, str, int]
 # One part of a dotted name each, in lower case. The first part from the left that is known decides: BERT's
 # "attention.output" is attention, its "output" alone closes the feed-forward block.
 _PARTS: Final[tuple[tuple[Part, str], ...]] = (
-    ("head", r"(pre_)?classifier|pooler|head|score|logits_proj|sequence_summary"),
-    ("attention", r".*(attention|attn).*|[qkv]_lin|out_lin|sa_layer_norm|layer_norm1"),
-    ("embeddings", r".*embeddings?(_.*)?|embed_\w+|layer_?norm_emb\w*|wte|wpe"),
-    ("ffn", r"ffns?(_.*)?|mlp(_.*)?|intermediate|output|(lin|linear|fc)[12]|\w*feed_?forward\w*|densereludense"),
-    ("ffn", r"(output|final|full_layer)_layer_norm|layer_norm2"),
+    ("head", r"(pre_)?classifier|pooler|((classification|lm|logits)_)?head|score|logits_proj|sequence_summary"),
+    ("attention", r".*(attention|attn).*|[qkv]_lin|out_lin|c_attn|sa_layer_norm|layer_norm1|ln_1|input_layernorm"),
+    ("embeddings", r".*embeddings?(_.*)?|embed_\w+|\w+_emb|layer_?norm_emb\w*|wte|wpe|shared"),
+    ("ffn", r"ff|ffns?(_.*)?|mlp(_.*)?|intermediate|output|(lin|linear|fc)[12]|\w*feed_?forward\w*|densereludense"),
+    ("ffn", r"c_fc|(output|final|full_layer)_layer_norm|layer_norm2|ln_2"),
 )
 _PATTERNS: Final = tuple((part, re.compile(pattern)) for part, pattern in _PARTS)
 _ORDER: Final[tuple[Part, ...]] = ("embeddings", "attention", "ffn", "head", "other")
@@ -60,7 +60,7 @@ def size_ledger(folder: Path, manifest: Manifest) -> tuple[LedgerRow, ...]:
 
 
 def part_of(name: str) -> Part:
-    """The part of the model that a tensor belongs to, by the names of BERT, XLM-R, DistilBERT and their relatives.
+    """The part of the model that a tensor belongs to, by the names of BERT, XLM-R, GPT-2, BART and their relatives.
 
     Args:
         name: A tensor's name: PyTorch's, with whatever a quantizer added at its end.

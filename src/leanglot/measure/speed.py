@@ -58,7 +58,7 @@ def measure_speed(
 
     Args:
         candidate: What is measured.
-        baseline: What it is compared with, given the same threads; None when the candidate is the baseline.
+        baseline: What it is compared with, within the same budget of threads; None when the candidate is the baseline.
         work: The texts.
         on_call: Called with the number of texts done.
     """

@@ -1,7 +1,6 @@
 """Finds the layers that hurt a language: their quantization is undone on the graph, or made anew without them."""
 
 import functools
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from leanglot.errors import RecipeError
 from leanglot.exam import Exam
 from leanglot.models.text_classifier import TextClassifier, linear_layers
 from leanglot.quantizers import Making
+from leanglot.results.atomic import scratch_folder
 from leanglot.results.manifest import read_manifest
 from leanglot.results.repairs import Repair
 from leanglot.runtimes.base import TokenIds
@@ -105,8 +105,7 @@ def find_repair(
         RecipeError: The candidate is not quantized.
     """
     quantization(patient.candidate)
-    with tempfile.TemporaryDirectory(dir=patient.artifact.parent, prefix=".repair-") as folder:
-        inside = Path(folder)
+    with scratch_folder(patient.artifact) as inside:
         undoing = _undoing(patient, inside)
         layers = _layers(patient, undoing)
         make = _Variants(patient, inside, undoing, layers)

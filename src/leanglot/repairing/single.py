@@ -58,7 +58,7 @@ def repair_artifact(
     """
     observer, out = observer or Silent(), out.absolute()
     loaded, candidate = _origin(model, artifact, setting)
-    check_place(out, artifact, force=False)
+    check_place(out, artifact, force=None)
     threads = setting.threads or available_cores()
     baseline = in_memory(loaded, threads)
     exam = prepare_exam(setting.data, loaded.labels, QUICK, setting.limit, setting.seed)

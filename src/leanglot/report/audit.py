@@ -56,8 +56,17 @@ def _remarks(audit: CalibrationAudit) -> list[Text]:
         told = f"{variant.name}: {count(texts)} texts in {plural(len(variant.texts), 'language')}, accuracy "
         lines.append(Text(f"{told}{percent(variant.quality.accuracy)}.", style="bold" if variant is reference else ""))
     for variant in others:
-        harmed = [tag for tag, verdict in variant.against_kept.items() if verdict.verdict == "harmed"]
-        named = ", ".join(map(language, harmed)) or "no language"
-        lines.append(Text(f"Against {reference.name} data, {variant.name} harms {named}."))
-    notes = dict.fromkeys(note for variant in audit.variants for note in variant.notes)
+        lines.append(Text(f"Against {reference.name} data, {variant.name}: {_standing(variant)}."))
+        if variant.texts == reference.texts:
+            lines.append(Text(f"Both have the same number of texts in each language: no comparison of {variant.name}."))
+    notes = [f"{variant.name}: {note}" for variant in audit.variants for note in variant.notes]
     return [*lines, *(Text(plain(note), style="dim") for note in [*notes, *audit.data.notes])]
+
+
+def _standing(variant: AuditedVariant) -> str:
+    by_kind: dict[str, list[str]] = {"harmed": [], "safe": [], "inconclusive": []}
+    for tag, verdict in variant.against_kept.items():
+        by_kind[verdict.verdict].append(tag)
+    harmed = ", ".join(map(language, by_kind["harmed"])) or "no language"
+    total = len(variant.against_kept)
+    return f"{harmed} proven harmed, {len(by_kind['safe'])} of {total} proven safe, the others not proven"

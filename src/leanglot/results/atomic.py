@@ -101,6 +101,27 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(building, ignore_errors=True)
 
 
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside a place, gone at the end; where the process is killed, `remove_leftovers` clears it away.
+
+    Args:
+        path: The place; missing parent folders are made.
+
+    Raises:
+        StorageError: When the disk is full or the place not writable.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = _temporary(path, "new")
+        folder.mkdir()
+    try:
+        with full_disk_errors(path):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def remove_leftovers(folder: Path) -> tuple[str, ...]:
     """Clears away what writers left behind that were killed; those of living processes are left alone.
 

@@ -101,7 +101,9 @@ class Course:
 
     def _reason(self) -> str:
         if not self.harmed_before:
-            return "No language is harmed."
+            return (
+                "No language is proven harmed, so there is nothing to repair; which are safe, leanglot evaluate tells."
+            )
         total, told = len(self.layers), []
         of_them = f" ({', '.join(self.kept)})" if self.kept else ""
         back = f"{len(self.kept)} of {total} quantized layers put back{of_them}"

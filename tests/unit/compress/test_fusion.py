@@ -1,18 +1,24 @@
 """Fused attention: the same answers from one operator, only where it means the same, and never across a kept layer."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime as ort
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from transformers import AlbertConfig, AlbertForSequenceClassification, BertConfig, BertForSequenceClassification
+from transformers.models.bert import modeling_bert
 
 from leanglot.compress import int8
 from leanglot.compress.fusion import find_attention, fuse, save_fused
+from leanglot.compress.fusion_checks import live_nodes
 from leanglot.compress.products import read_products
+from leanglot.compress.undo import compare, open_undone
 from leanglot.export.onnx import export_onnx
 from leanglot.models.graph import GRAPH_NAME, load_graph, save_graph
-from leanglot.models.text_classifier import load_text_classifier
+from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.techniques import Int8
 
 WIDE = Int8(reduce_range=False)
@@ -86,13 +92,27 @@ def test_quantized_attention_is_one_operator(exported, tmp_path):
     assert 0 < np.abs(exact - approximate).max() < 0.1 * np.abs(exact).max()
 
 
-def attention_graph(folder, *, scale=0.5, mask="padding", heads=2, width=8, order=(0, 2, 1, 3)):
+def attention_graph(
+    folder,
+    *,
+    scale=0.5,
+    mask="padding",
+    heads=2,
+    width=8,
+    order=(0, 2, 1, 3),
+    last=(0, 2, 1, 3),
+    axis=-1,
+    shape=(0, 0, 8),
+    split=(0, 0, -1, 4),
+):
     """One self-attention in the form that the exporter writes, with a normalization before it and a sum after it."""
     rng = np.random.default_rng(0)
     weights = {"norm.weight": np.ones(width, np.float32), "norm.bias": np.zeros(width, np.float32)}
     weights["table"] = rng.normal(size=(50, width)).astype(np.float32)
-    constants = {"size": [width // heads], "free": [-1], "zeros": [0, 0], "shape": [0, 0, width], "scale": scale}
+    constants = {"split": split, "shape": shape, "scale": scale, "zero": 0, "step": 1}
     constants |= {"one": 1.0, "lowest": -1e9, "axes": [1, 2], "later": np.triu(np.full((5, 5), -1e9), 1)}
+    constants |= {"places_last": [0, 1, 2], "places_first": [0, 1, 3], "window": 6, "feature": [-1]}
+    weights["learned"] = np.full(1, 0.5, np.float32)
     nodes = [
         helper.make_node("Constant", [], [name], value=numpy_helper.from_array(_array(value), name))
         for name, value in constants.items()
@@ -105,8 +125,21 @@ def attention_graph(folder, *, scale=0.5, mask="padding", heads=2, width=8, orde
         helper.make_node("Unsqueeze", ["padding_2d", "axes"], ["padding_4d"]),
         helper.make_node("Mul", ["padding_4d", "lowest"], ["padding"]),
         helper.make_node("Add", ["padding", "later"], ["causal"]),
-        helper.make_node("Mul", ["looked", "lowest"], ["content"]),
-        helper.make_node("Concat", ["zeros", "free", "size"], ["split"], axis=0),
+        helper.make_node("Add", ["padding", "learned"], ["biased"]),
+        helper.make_node("ReduceMax", ["x"], ["strongest"], axes=[2], keepdims=0),
+        helper.make_node("Unsqueeze", ["strongest", "axes"], ["of_keys"]),
+        helper.make_node("Add", ["padding", "of_keys"], ["content"]),
+        helper.make_node("Shape", ["input_ids"], ["lengths"]),
+        helper.make_node("Gather", ["lengths", "step"], ["length"]),
+        helper.make_node("Range", ["zero", "length", "step"], ["places"]),
+        helper.make_node("Unsqueeze", ["places", "places_last"], ["keys"]),
+        helper.make_node("Unsqueeze", ["places", "places_first"], ["queries"]),
+        helper.make_node("Sub", ["keys", "queries"], ["distance"]),
+        helper.make_node("Abs", ["distance"], ["apart"]),
+        helper.make_node("Greater", ["apart", "window"], ["is_far"]),
+        helper.make_node("Cast", ["is_far"], ["far"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["far", "lowest"], ["hides_far"]),
+        helper.make_node("Add", ["padding", "hides_far"], ["local"]),
     ]
     for part, perm in (("q", order), ("k", (0, 2, 3, 1)), ("v", (0, 2, 1, 3))):
         weights[f"a.{part}.weight.T"] = rng.normal(size=(width, width)).astype(np.float32)
@@ -121,15 +154,17 @@ def attention_graph(folder, *, scale=0.5, mask="padding", heads=2, width=8, orde
         helper.make_node("MatMul", ["q4", "k4"], ["scores"]),
         helper.make_node("Mul", ["scores", "scale"], ["scaled"]),
         helper.make_node("Add", ["scaled", mask], ["masked"]),
-        helper.make_node("Softmax", ["masked"], ["shares"], axis=-1),
+        helper.make_node("Softmax", ["masked"], ["shares"], axis=axis),
         helper.make_node("MatMul", ["shares", "v4"], ["heads"]),
-        helper.make_node("Transpose", ["heads"], ["turned"], perm=(0, 2, 1, 3)),
+        helper.make_node("Transpose", ["heads"], ["turned"], perm=last),
         helper.make_node("Reshape", ["turned", "shape"], ["logits"]),
     ]
     for number, node in enumerate(nodes):
         node.name = f"node{number}"
     inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["b", "n"]) for n in ("input_ids", "attention_mask")]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)]
+    nodes = live_nodes(nodes, ["logits"])
+    weights = {name: weights[name] for name in {name for node in nodes for name in node.input} & weights.keys()}
     graph = helper.make_graph(nodes, "g", inputs, outputs)
     save_graph(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder, weights)
     return folder
@@ -159,11 +194,23 @@ def logits_of_rows(folder, mask):
     return session.run(["logits"], {"input_ids": ids, "attention_mask": np.asarray(mask)})[0]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"scale": 0.3}, {"mask": "causal"}, {"mask": "later"}, {"mask": "float_mask"}, {"order": (0, 2, 3, 1)}],
-    ids=["another scale", "later tokens hidden", "padding not hidden", "no mask to add", "another order"],
-)
+OTHER_FORMS = {
+    "another scale": {"scale": 0.3},
+    "later tokens hidden": {"mask": "causal"},
+    "padding not hidden": {"mask": "later"},
+    "no mask to add": {"mask": "float_mask"},
+    "what is added depends on the hidden states": {"mask": "content"},
+    "what is added is learned": {"mask": "biased"},
+    "tokens far away are hidden": {"mask": "local"},
+    "another order of the queries": {"order": (0, 2, 3, 1)},
+    "another order of the outputs": {"last": (0, 1, 2, 3)},
+    "shares over the queries": {"axis": -2},
+    "another shape of the outputs": {"shape": (0, -1, 4)},
+    "another split into heads": {"split": (0, -1, 4, 4)},
+}
+
+
+@pytest.mark.parametrize("change", OTHER_FORMS.values(), ids=OTHER_FORMS)
 def test_another_form_is_left_alone_and_told(tmp_path, change):
     source = attention_graph(tmp_path, **change)
     assert fused_count(source) == 0
@@ -179,3 +226,93 @@ def test_quantizing_tells_what_is_not_fused(tmp_path):
     done = int8.quantize(attention_graph(tmp_path / "source", scale=0.3), tmp_path / "target", WIDE)
     assert len(done.notes) == 1
     assert operators(tmp_path / "target")["MatMulInteger"] == 3
+
+
+@pytest.mark.parametrize("wrong", [{"heads": 1}, {"biases": ("a.q.bias", "a.k.bias", "a.k.bias")}])
+def test_what_computes_something_else_once_fused_is_left_as_it_was(tmp_path, wrong):
+    source = attention_graph(tmp_path)
+    products, plain = read_products(source), read_products(source)
+    found = [replace(attention, **wrong) for attention in find_attention(products)]
+    made = fuse(products, found)
+    assert (made.attention, made.unfused, made.different) == (0, 0, 1)
+    assert made.notes() == (
+        "1 of 1 attention layers compute something else when they are fused, and are not: right, but slower.",
+    )
+    assert products.weights.keys() == plain.weights.keys()
+    assert products.model == plain.model
+
+
+SMALL = {"vocab_size": 420, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
+SMALL |= {"max_position_embeddings": 40, "num_labels": 3, "pad_token_id": 1}
+
+
+def exported_model(model, folder):
+    """A model's graph; all its weights matter."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.2 * torch.randn_like(weight))
+    folder.mkdir()
+    labels = ("a", "b", "c")
+    export_onnx(
+        TextClassifier(model.eval(), tokenizer=None, labels=labels, max_length=30, pad_id=1, source="s", name="m"),
+        folder,
+    )
+    return folder
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_layers_that_share_their_weights_are_each_fused_and_come_back(tmp_path, groups):
+    config = AlbertConfig(**SMALL, embedding_size=16, num_hidden_layers=4, num_hidden_groups=groups)
+    source = exported_model(AlbertForSequenceClassification(config), tmp_path / "source")
+    for name in ("fused", "quantized"):
+        (tmp_path / name).mkdir()
+    assert save_fused(source, tmp_path / "fused").attention == 4
+    int8.quantize(source, tmp_path / "quantized", WIDE)
+    exact = logits(source)
+    np.testing.assert_allclose(logits(tmp_path / "fused"), exact, atol=1e-4)
+    assert 0 < np.abs(logits(tmp_path / "quantized") - exact).max() < 0.2 * np.abs(exact).max()
+    graph = load_graph(tmp_path / "quantized").graph
+    assert operators(tmp_path / "quantized")["QAttention"] == 4
+    assert sum(tensor.name.endswith(".qkv.weight.T_quantized") for tensor in graph.initializer) == groups
+    undoing = compare(source, tmp_path / "quantized")
+    merged = [layer for layer in undoing.layers if layer.endswith(".qkv")]
+    assert (len(merged), undoing.stuck) == (groups, {})
+    ids = np.random.default_rng(1).integers(4, 400, size=(2, 9))
+    back = open_undone(undoing, undoing.layers, threads=1).logits(ids, np.ones_like(ids))
+    session = ort.InferenceSession(str(source / GRAPH_NAME), providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
+    np.testing.assert_allclose(back, expected, atol=1e-4)
+
+
+def planted(change):
+    """BERT's attention with something changed."""
+
+    def forward(module, query, key, value, attention_mask, scaling, **_):
+        scores = query @ key.transpose(2, 3) * scaling
+        mask, axis = attention_mask, -1
+        places = torch.arange(query.shape[2])
+        if change == "window":
+            mask = mask.masked_fill(((places[None] - places[:, None]).abs() > 6)[None, None], -1e9)
+        if change == "keys":
+            mask = mask + value.mean(-1)[:, :1, None, :]
+        if change == "softmax":
+            axis = -2
+        shares = torch.softmax(scores + mask, dim=axis)
+        output = shares @ value
+        return (output.permute(0, 2, 3, 1) if change == "order" else output.transpose(1, 2)).contiguous(), shares
+
+    return forward
+
+
+@pytest.mark.parametrize("change", ["", "window", "keys", "softmax", "order"])
+def test_a_changed_bert_answers_as_before(tmp_path, monkeypatch, change):
+    monkeypatch.setattr(modeling_bert, "eager_attention_forward", planted(change))
+    source = exported_model(
+        BertForSequenceClassification(BertConfig(**SMALL, num_hidden_layers=1)), tmp_path / "source"
+    )
+    (tmp_path / "fused").mkdir()
+    made = save_fused(source, tmp_path / "fused")
+    assert (made.attention, made.unfused) == ((0, 1) if change else (1, 0))
+    mask = np.tri(20, dtype=np.int64)[9:]
+    np.testing.assert_allclose(logits(tmp_path / "fused", mask), logits(source, mask), atol=1e-4)
