@@ -57,6 +57,16 @@ def test_each_scheme_writes_an_artifact_that_answers(tiny_model, tmp_path, capsy
     assert answer.label == "music"
 
 
+def test_half_precision_says_what_the_hardware_makes_of_it(tiny_model, tmp_path, capsys):
+    options = ["--scheme", "bf16", "--runtime", "pytorch", "--target-isa"]
+    assert "The target has no BF16 arithmetic" in run(
+        capsys, "quantize", tiny_model, "--out", tmp_path / "1", *options, "avx2"
+    )
+    assert "arithmetic" not in run(capsys, "quantize", tiny_model, "--out", tmp_path / "2", *options, "amx")
+    printed = run(capsys, "quantize", tiny_model, "--out", tmp_path / "3", "--scheme", "fp16")
+    assert "FP16 is stored, and computed in FP32: half the size, no faster." in printed
+
+
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_static_int8_takes_its_ranges_from_the_training_rows(tiny_model, train_data, tmp_path, capsys, runtime):
     options = ["--scheme", "int8-static", "--runtime", runtime, "--calibration", train_data, "--samples", 40]
@@ -126,6 +136,7 @@ def refused(capsys, model, tmp_path, *options):
         (["--scheme", "fp16", "--block", "64"], "--scheme fp16 takes no --block. It takes --keep."),
         (["--scheme", "int4-weights", "--block", "48"], "it should be 32, 64 or 128"),
         (["--keep", "layer.7"], "keep: 'layer.7' matches no layer"),
+        (["--scheme", "int8-static", "--percentile", "99"], "--percentile has no effect with --method minmax"),
         (["--traffic", "de"], "--traffic de is not of the form de=0.3"),
         (["--method", "entropy"], "--scheme int8 takes no --method"),
         (["--scheme", "int8-static"], "needs calibration data, and there are none. Give texts of the training split"),
@@ -154,4 +165,26 @@ def test_long_calibration_texts_are_cut_like_any_other(tiny_model, tmp_path, cap
     path = tmp_path / "long.jsonl"
     path.write_text(json.dumps({"text": "filler-1 " * 500, "language": "de"}) + "\n")
     options = ["--scheme", "int8-static", "--calibration", path]
-    assert "Wrote" in run(capsys, "quantize", tiny_model, "--out", tmp_path / "out", *options)
+    printed = run(capsys, "quantize", tiny_model, "--out", tmp_path / "out", *options)
+    assert "Calibration texts longer than the model reads, which were cut: 1 of 1." in printed
+    assert "Calibration data are in one language, de" in printed
+
+
+def test_judged_texts_are_never_calibrated_on(tiny_model, tiny_data, tmp_path, capsys):
+    static = ["--scheme", "int8-static", "--data", tiny_data]
+    assert "has no column 'split', so all its rows are there to judge on" in refused(
+        capsys, tiny_model, tmp_path, *static
+    )
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(tiny_data.read_bytes())
+    assert "are among those that candidates are judged on" in refused(
+        capsys, tiny_model, tmp_path, *static, "--calibration", copy
+    )
+
+
+def test_a_quantized_model_is_not_quantized_again(tiny_model, tmp_path, capsys):
+    for runtime in ("pytorch", "openvino"):
+        first = tmp_path / runtime
+        run(capsys, "quantize", tiny_model, "--out", first, "--scheme", "int8-weights", "--runtime", runtime)
+        message = refused(capsys, first, tmp_path, "--scheme", "int8-weights", "--runtime", runtime)
+        assert "is quantized already. Give the model, or its FP32 export." in message

@@ -117,6 +117,15 @@ def test_chance_in_one_language_is_told_by_its_name():
     }
 
 
+def test_a_perfect_baseline_on_ten_examples_promises_nothing():
+    few = {"en": EVEN["en"], "sw": {"yes": 6, "no": 4}}
+    small = LanguageResult(n=10, baseline=1.0, candidate=0.8)
+    languages = {"en": result("en", 0.93, 0.92), "sw": small}
+    own = {"en": BASELINE.languages["en"], "sw": LanguageResult(n=10, baseline=1.0, candidate=1.0, accuracy_low=0.72)}
+    baseline = BASELINE.model_copy(update={"languages": own})
+    assert raised(candidate(languages=languages), baseline=baseline, label_counts=few) == {}
+
+
 def test_only_some_of_many_languages_are_named():
     tags = [f"l{number}" for number in range(8)]
     languages = {tag: LanguageResult(n=120, baseline=0.9, candidate=0.3) for tag in tags}
