@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from leanglot.measure.calls import settle, timed_call
 from leanglot.measure.neighbours import NeighbourWatch
 from leanglot.results.measures import Speed
 from leanglot.results.records import Latency
@@ -21,7 +22,6 @@ P99_CALLS: Final = 662
 _WARM_UP: Final = 12
 _BURST: Final = 8
 _BASELINE_EVERY: Final = 3
-_PAUSE_S: Final = 0.02  # engines keep their threads spinning for some milliseconds after a call
 _LANGUAGE_CALLS: Final = 5
 
 Milliseconds = NDArray[np.float64]
@@ -111,31 +111,18 @@ def _latencies(
     """
     for runner in runners:
         for row in rows[:_WARM_UP]:
-            _call(runner, row)
+            timed_call(runner, row)
     times = [np.full(len(rows), np.nan) for _ in runners]
     for turn, start in enumerate(range(0, len(rows), _BURST)):
         burst = range(start, min(start + _BURST, len(rows)))
         taking_part = list(zip(runners, times, strict=True))[0 if turn % _BASELINE_EVERY == 0 else -1 :]
         for runner, kept in taking_part:
             if len(taking_part) > 1:
-                _settle(runner, rows[start])
+                settle(runner, rows[start])
             for position in burst:
-                kept[position] = _call(runner, rows[position])
+                kept[position] = timed_call(runner, rows[position])
         on_call(len(burst))
     return times
-
-
-def _settle(runner: Classifier, row: TokenIds) -> None:
-    """Let the other engine's threads stop spinning, and wake this one's, before it is timed."""
-    time.sleep(_PAUSE_S)
-    _call(runner, row)
-
-
-def _call(runner: Classifier, row: TokenIds) -> float:
-    ids, mask = row[None, :], np.ones((1, len(row)), dtype=np.int64)
-    started = time.perf_counter_ns()
-    runner.predictor.logits(ids, mask)
-    return (time.perf_counter_ns() - started) / 1e6
 
 
 def _throughputs(runners: Sequence[Classifier], work: Workload) -> list[float]:
@@ -143,7 +130,7 @@ def _throughputs(runners: Sequence[Classifier], work: Workload) -> list[float]:
     rates: list[list[float]] = [[] for _ in runners]
     for _ in range(work.rounds):
         for runner, kept in zip(runners, rates, strict=True):
-            _settle(runner, work.batch_rows[0])
+            settle(runner, work.batch_rows[0])
             started = time.perf_counter()
             runner.logits(work.batch_rows, work.batch_tokens)
             kept.append(len(work.batch_rows) / (time.perf_counter() - started))

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from leanglot.errors import ConfigError
+from leanglot.measure.calls import settle, timed_call
 from leanglot.results.measures import ThreadSearch
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
@@ -16,7 +17,6 @@ _LENGTHS: Final = (8, 16, 32)
 _ROWS_PER_LENGTH: Final = 2
 _FEWEST_ROUNDS: Final = 2
 _NEARLY_EQUAL: Final = 1.05
-_PAUSE_S: Final = 0.02  # engines keep their threads spinning for some milliseconds after a call
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def search_threads(
 
 def _warm_up(runner: _Runner, rows: Sequence[TokenIds]) -> None:
     for row in rows:
-        _call(runner.classifier, row)
+        timed_call(runner.classifier, row)
 
 
 def _take_turns(runners: Sequence[_Runner], rows: Sequence[TokenIds], rounds: int, budget_s: float) -> None:
@@ -83,8 +83,9 @@ def _take_turns(runners: Sequence[_Runner], rows: Sequence[TokenIds], rounds: in
         if turn >= _FEWEST_ROUNDS and time.monotonic() - started > budget_s * len(runners):
             break
         for runner in runners:
-            _settle(runner.classifier, rows[0], alone=len(runners) == 1)
-            runner.times += [_call(runner.classifier, row) for row in rows]
+            if len(runners) > 1:
+                settle(runner.classifier, rows[0])
+            runner.times += [timed_call(runner.classifier, row) for row in rows]
 
 
 def choose(p50_ms: dict[int, float]) -> ThreadSearch:
@@ -108,17 +109,3 @@ def _random_rows(classifier: Classifier, seed: int) -> list[TokenIds]:
     known = sorted(set(classifier.tokenizer.get_vocab().values()) - {manifest.pad_id})
     lengths = [min(length, manifest.max_length) for length in _LENGTHS]
     return [rng.choice(known, length) for _ in range(_ROWS_PER_LENGTH) for length in lengths]
-
-
-def _settle(classifier: Classifier, row: TokenIds, *, alone: bool) -> None:
-    """Let the other runner's threads stop spinning, and wake this one's, before it is timed."""
-    if not alone:
-        time.sleep(_PAUSE_S)
-    _call(classifier, row)
-
-
-def _call(classifier: Classifier, row: TokenIds) -> float:
-    ids, mask = row[None, :], np.ones((1, len(row)), dtype=np.int64)
-    started = time.perf_counter_ns()
-    classifier.predictor.logits(ids, mask)
-    return (time.perf_counter_ns() - started) / 1e6

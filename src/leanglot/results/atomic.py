@@ -87,18 +87,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: When the disk is full or the place not writable.
     """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        building = _temporary(path, "new")
-        building.mkdir()
-    try:
-        with full_disk_errors(path):
-            yield building
+    with scratch_folder(path) as building:
+        yield building
         with storage_errors(path):
             _sync_tree(building)
             _exchange(building, path)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 @contextmanager
