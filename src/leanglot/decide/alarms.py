@@ -163,8 +163,10 @@ def _batch_dependent(evidence: AlarmEvidence) -> _Finding:
         return None if evidence.is_baseline else _Gap("whether its answers depend on the batch")
     if found.flips == 0 and max(found.padding, found.mates) <= LARGEST_CHANGE:
         return None
+    changed = f"{found.flips} of {found.texts} texts changed their answer, and"
+    changed = changed if found.flips else f"no answer to {found.texts} texts changed, but"
     return (
-        f"Answers depend on what else is in the batch: {found.flips} of {found.texts} texts changed their answer, and "
+        f"Answers depend on what else is in the batch: {changed} "
         f"a probability changed by up to {found.padding:.3f} with padding and {found.mates:.3f} with other texts of "
         "the same length."
     )
