@@ -14,6 +14,7 @@ from leanglot.export.onnx import export_onnx
 from leanglot.export.openvino import export_openvino
 from leanglot.measure.subject import describe
 from leanglot.measure.threads import search_threads
+from leanglot.models import openvino_graph
 from leanglot.models.graph import DATA_NAME, GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier, save_tokenizer
 from leanglot.quantizers import Calibrated, Making, calibrate, expectations, quantize_graph, quantize_module, resolve
@@ -30,8 +31,9 @@ _MADE_BY_TOO: Final[dict[Runtime, tuple[str, ...]]] = {
 _MODEL_FILES: Final[dict[Runtime, str]] = {
     "pytorch": "model.safetensors",
     "onnxruntime": GRAPH_NAME,
-    "openvino": "model.xml",
+    "openvino": openvino_graph.GRAPH_NAME,
 }
+_GRAPH_FILES: Final = frozenset({GRAPH_NAME, DATA_NAME, openvino_graph.GRAPH_NAME, openvino_graph.DATA_NAME})
 
 
 def make_artifact(
@@ -97,7 +99,7 @@ def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, ma
     texts = calibrate(load_tokenizer(source, manifest), manifest.pad_id, step, making)
     notes = quantize_graph(manifest.runtime, source, folder, step, texts)
     for name in manifest.files:
-        if name not in {GRAPH_NAME, DATA_NAME, "model.xml", "model.bin"}:
+        if name not in _GRAPH_FILES:
             shutil.copyfile(source / name, folder / name)
     facts = _facts(candidate, (*manifest.recipe, step), making, texts, notes)
     return write_manifest(folder, manifest.model_copy(update=facts))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from leanglot.artifacts import knowing_threads, make_artifact
@@ -11,7 +10,7 @@ from leanglot.data.calibration import CalibrationPool
 from leanglot.decide.verdict import judge
 from leanglot.errors import RecipeError
 from leanglot.exam import FULL, Exam, prepare_exam
-from leanglot.measure.quality import answer_all, score
+from leanglot.measure.quality import score
 from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
@@ -25,7 +24,7 @@ from leanglot.results.measures import Quality
 from leanglot.results.predictions import Predictions
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load
-from leanglot.steps import Setting, check_place
+from leanglot.steps import Setting, answer_exam, check_place
 from leanglot.techniques import Calibration, Int8
 
 UNQUANTIZED = "unquantized"
@@ -43,11 +42,8 @@ class _Judging:
     observer: Observer
 
     def answers(self, classifier: Classifier, name: str) -> Predictions:
-        rows = classifier.encode(self.exam.examples.texts).rows
-        self.observer.enter(name, "evaluating", len(rows))
-        answers = answer_all(classifier, rows, self.setting.batch_tokens, partial(self.observer.advance, name))
-        self.observer.enter(name, "done")
-        return self.exam.predictions(answers, classifier.manifest.labels)
+        encoded = classifier.encode(self.exam.examples.texts)
+        return answer_exam(classifier, name, encoded, self.exam, self.setting, self.observer)
 
 
 def audit_calibration(

@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from leanglot.artifacts import quantization_of
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
-from leanglot.data.calibration import CalibrationPool, read_calibration
+from leanglot.data.calibration import CalibrationPool, find_pool, read_pool
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
-from leanglot.errors import DataError, LeanglotError, ModelError, StorageError
+from leanglot.errors import LeanglotError, ModelError, StorageError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.judging import baseline_record, failed_record, judged_record
 from leanglot.measure.subject import in_memory
@@ -138,18 +138,7 @@ def calibration_pool(config: RunConfig, exam: Exam) -> CalibrationPool | None:
     """
     if not any(needs_calibration(step) for candidate in config.candidates for step in candidate.recipe):
         return None
-    return read_pool(config, exam)
-
-
-def read_pool(config: RunConfig, exam: Exam) -> CalibrationPool:
-    """Texts of the training split, or of the file that is named for calibration; none of them is judged.
-
-    Raises:
-        DataError: There are none.
-    """
-    source = config.calibration or config.data
-    same = config.calibration is None or config.calibration.path.resolve() == config.data.path.resolve()
-    return read_calibration(source.path, source.columns, set(exam.examples.texts), also_judged=same)
+    return read_pool(config.calibration, config.data, set(exam.examples.texts))
 
 
 def try_baseline(bench: Bench) -> Trial:
@@ -202,7 +191,8 @@ def repair_harmed(
     patients = [trial for trial in harmful if quantization_of(trial.config.recipe) is not None]
     if config.repair is None or not patients:
         return {}, {}
-    pool = bench.making.calibration or training_texts(config, bench.exam)
+    judged_texts = set(bench.exam.examples.texts)
+    pool = bench.making.calibration or find_pool(config.calibration, config.data, judged_texts)
     repairs: dict[str, Repair] = {}
     repaired: dict[str, Trial] = {}
     for trial in patients:
@@ -211,16 +201,6 @@ def repair_harmed(
         if healed is not None:
             repaired[trial.config.name] = healed
     return repairs, repaired
-
-
-def training_texts(config: RunConfig, exam: Exam) -> CalibrationPool | None:
-    """Texts of the training split, where there are any."""
-    try:
-        return read_pool(config, exam)
-    except DataError:
-        if config.calibration is not None:
-            raise
-        return None
 
 
 def judge_all(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leanglot.artifacts import check_unquantized, knowing_threads, make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
-from leanglot.data.calibration import read_calibration
+from leanglot.data.calibration import read_calibration, read_pool
 from leanglot.data.reading import read_examples
 from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, ModelError, RunError
@@ -124,10 +124,10 @@ def evaluate(
     exam = _exam(classifier, setting, FULL)
     encoded = classifier.encode(exam.examples.texts)
     opponent = None if against is None else _comparable(against, classifier, setting)
-    answers = _answers(classifier, subject, encoded, exam, setting, observer)
+    answers = answer_exam(classifier, subject, encoded, exam, setting, observer)
     verdicts: dict[str, Verdict] | None = None
     if against is not None and opponent is not None:
-        other = _answers(opponent, against, opponent.encode(exam.examples.texts), exam, setting, observer)
+        other = answer_exam(opponent, against, opponent.encode(exam.examples.texts), exam, setting, observer)
         verdicts = judge(
             other.correct,
             answers.correct,
@@ -192,7 +192,6 @@ def transform(
     out: Path,
     making: Making | None = None,
     *,
-    search: bool = True,
     allow_pickle: bool = False,
     force: bool = False,
 ) -> Manifest:
@@ -203,7 +202,6 @@ def transform(
         candidate: The recipe.
         out: The artifact's folder.
         making: The target machine, and texts for calibration; None takes this machine, and no texts.
-        search: Try which number of threads answers fastest, for the artifact to know.
         allow_pickle: Whether pickled weights may be read.
         force: Replace an artifact that is there.
 
@@ -217,13 +215,14 @@ def transform(
     check_place(out, source, force=force)
     remove_leftovers(out.parent)
     with atomic_folder(out) as folder:
-        if is_artifact(source) and read_manifest(source).runtime != "pytorch":
+        origin = read_manifest(source) if is_artifact(source) else None
+        if origin is not None and origin.runtime != "pytorch":
             manifest = quantize_artifact(source, candidate, folder, making)
         else:
-            if is_artifact(source):
-                check_unquantized(source, read_manifest(source))
+            if origin is not None:
+                check_unquantized(source, origin)
             manifest = make_artifact(load_text_classifier(source, allow_pickle=allow_pickle), candidate, folder, making)
-        return knowing_threads(folder, manifest, cores) if search else manifest
+        return knowing_threads(folder, manifest, cores)
 
 
 def make_making(target_isa: str | None, calibration: DataConfig | None, judged: DataConfig | None = None) -> Making:
@@ -242,9 +241,10 @@ def make_making(target_isa: str | None, calibration: DataConfig | None, judged: 
     examples = None if judged is None else read_examples(judged.path, judged.columns)[0]
     texts = set() if examples is None else set(examples.texts)
     pool = None
-    if calibration is not None:
-        same = judged is not None and judged.path.resolve() == calibration.path.resolve()
-        pool = read_calibration(calibration.path, calibration.columns, texts, also_judged=same)
+    if calibration is not None and judged is not None:
+        pool = read_pool(calibration, judged, texts)
+    elif calibration is not None:
+        pool = read_calibration(calibration.path, calibration.columns)
     served = () if examples is None else tuple(sorted(set(examples.languages)))
     return Making(isa=isa, calibration=pool, served=served)
 
@@ -303,9 +303,10 @@ def _exam(classifier: Classifier, setting: Setting, effort: Effort) -> Exam:
     return prepare_exam(setting.data, classifier.manifest.labels, effort, setting.limit, setting.seed)
 
 
-def _answers(
+def answer_exam(
     classifier: Classifier, name: str, encoded: Encoded, exam: Exam, setting: Setting, observer: Observer
 ) -> Predictions:
+    """Have a model answer the exam's texts, tokenized by it, and tell the observer."""
     observer.enter(name, "evaluating", len(encoded.rows))
     answers = answer_all(classifier, encoded.rows, setting.batch_tokens, partial(observer.advance, name))
     observer.enter(name, "done")

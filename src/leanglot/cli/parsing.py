@@ -55,13 +55,20 @@ def data_of(path: Path | None, columns: dict[str, str | None]) -> "DataConfig | 
 
 def read_tolerances(options: Sequence[str]) -> dict[Any, float]:
     """``goal=0.01`` for each goal; the goals themselves are checked where they are used."""
+    return named_numbers("--tolerance", options, "goal=0.01", "For example: speed=0.02.")
+
+
+def named_numbers(flag: str, options: Sequence[str], form: str, hint: str) -> dict[str, float]:
+    """``name=number`` for each option.
+
+    Raises:
+        ConfigError: An option is not of that form.
+    """
     found = {}
     for option in options:
-        goal, _, number = option.partition("=")
+        name, _, number = option.partition("=")
         try:
-            found[goal] = float(number)
+            found[name] = float(number)
         except ValueError:
-            raise ConfigError(
-                f"--tolerance {option} is not of the form goal=0.01.", "For example: speed=0.02."
-            ) from None
+            raise ConfigError(f"{flag} {option} is not of the form {form}.", hint) from None
     return found

@@ -101,7 +101,9 @@ def quantize(
     given |= {"balance": balance, "temperature": temperature, "traffic": shares(traffic or []), "data": data}
     given |= {"calibration_language": tuple(calibration_language or ()), "memory_mb": memory_mb, "seed": seed}
     step = quantization_step(scheme, given, context)
-    candidate = make_candidate({"name": scheme, "runtime": best_runtime(step, runtime), "recipe": [step]})
+    candidate = make_candidate(
+        {"name": scheme, "runtime": best_runtime(scheme) if runtime is None else runtime, "recipe": [step]}
+    )
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     texts, judged = data_of(calibration or data, columns), data_of(data, columns)
     making = make_making(target_isa, texts, judged)

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import typer
+from pydantic import TypeAdapter
 
+from leanglot.cli.parsing import named_numbers
 from leanglot.errors import ConfigError
-from leanglot.techniques import Runtime
+from leanglot.techniques import Recipe, Runtime
+from leanglot.techniques.support import runtimes_of
 
 Scheme = Literal["int8", "int8-static", "int8-weights", "int4-weights", "fp16", "bf16"]
 
@@ -88,21 +91,13 @@ def shares(options: list[str]) -> dict[str, float]:
     Raises:
         ConfigError: An option is not of that form.
     """
-    found = {}
-    for option in options:
-        tag, _, number = option.partition("=")
-        try:
-            found[tag] = float(number)
-        except ValueError:
-            raise ConfigError(f"--traffic {option} is not of the form de=0.3.", "Give one for each language.") from None
-    return found
+    return named_numbers("--traffic", options, "de=0.3", "Give one for each language.")
 
 
-def best_runtime(step: Mapping[str, Any], wanted: str | None) -> "str | Runtime":
-    """The engine that was asked for, or the first that can do the scheme."""
-    if wanted is not None:
-        return wanted
-    return "pytorch" if step.get("dtype") == "bf16" else "onnxruntime"
+def best_runtime(scheme: str) -> Runtime:
+    """The first of the engines that can do a scheme."""
+    (step,) = TypeAdapter(Recipe).validate_python([chosen_scheme(scheme)])
+    return runtimes_of(step)[0]
 
 
 def _typed(context: typer.Context, name: str) -> bool:

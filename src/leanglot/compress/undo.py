@@ -17,7 +17,7 @@ from leanglot.compress.products import layer_name
 from leanglot.errors import ModelError, RecipeError
 from leanglot.models.graph import DATA_NAME, Arrays, load_skeleton
 from leanglot.runtimes.base import Logits, TokenIds
-from leanglot.runtimes.onnxruntime import OnnxPredictor
+from leanglot.runtimes.onnxruntime import OnnxPredictor, session_options
 
 # Operators of the export that quantization replaces, and which of their inputs holds the weights.
 _WEIGHT_INPUT: Final = {"MatMul": 1, "Gemm": 1, "Gather": 0}
@@ -154,10 +154,7 @@ def open_undone(undoing: Undoing, layers: Collection[str], threads: int) -> Vari
             model.graph.initializer.append(_pointer(name, values))
         else:
             model.graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options = session_options(threads)
     given = [ort.OrtValue.ortvalue_from_numpy(values) for values in large.values()]
     options.add_external_initializers(list(large), given)
     try:

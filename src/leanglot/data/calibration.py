@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from leanglot.config import Columns
+from leanglot.config import Columns, DataConfig
 from leanglot.data.examples import Examples
 from leanglot.data.reading import NO_COLUMN
 from leanglot.data.rows import check_rows
@@ -91,6 +91,36 @@ def read_calibration(
     alike = Columns(text=columns.text, label=_LABEL, language=columns.language)
     checked = check_rows(path, Table(table.unit, table.columns, labelled), alike)
     return calibration_pool(checked.examples, str(path), judged, notes)
+
+
+def read_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> CalibrationPool:
+    """Reads texts to calibrate on from the file that is named for it, else from the training split of the judged data.
+
+    Args:
+        calibration: The file named for it; None where none is.
+        judged: The data that candidates are judged on.
+        texts: The judged texts.
+
+    Raises:
+        DataError: There are none, or they cannot be used.
+    """
+    source = calibration or judged
+    same = source.path.resolve() == judged.path.resolve()
+    return read_calibration(source.path, source.columns, texts, also_judged=same)
+
+
+def find_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> CalibrationPool | None:
+    """The same as `read_pool`, but None where no file was named and the judged data have no training split.
+
+    Raises:
+        DataError: The file that was named cannot be used.
+    """
+    try:
+        return read_pool(calibration, judged, texts)
+    except DataError:
+        if calibration is not None:
+            raise
+        return None
 
 
 def calibration_pool(

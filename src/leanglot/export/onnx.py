@@ -1,7 +1,6 @@
 """Exports a text classifier to an ONNX graph with its weights beside it, whatever their size."""
 
 import logging
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,27 +9,14 @@ from typing import Any, Final
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
+from torch import nn
 from transformers import PreTrainedModel
 
+from leanglot.export.tracing import INPUTS, LogitsOnly, quiet_tracing
 from leanglot.models.graph import GRAPH_NAME, Arrays, save_graph
 from leanglot.models.text_classifier import TextClassifier, sharing_copy
 
 OPSET: Final = 17
-_INPUTS: Final = ("input_ids", "attention_mask")
-
-
-class _LogitsOnly(nn.Module):
-    """Positional inputs in, logits out: the form that the exporter traces."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        logits: Tensor = self.module(input_ids=input_ids, attention_mask=attention_mask).logits
-        return logits
 
 
 def export_onnx(model: TextClassifier, folder: Path) -> Path:
@@ -50,7 +36,7 @@ def export_onnx(model: TextClassifier, folder: Path) -> Path:
     """
     module = sharing_copy(model.module)
     module.set_attn_implementation("eager")
-    traced = _traced(_LogitsOnly(_with_few_rows(module, model.pad_id)).eval(), model.pad_id, folder / GRAPH_NAME)
+    traced = _traced(LogitsOnly(_with_few_rows(module, model.pad_id)).eval(), model.pad_id, folder / GRAPH_NAME)
     # A tied weight may have been traced under any of its names.
     original = model.module
     weights = [*original.named_parameters(remove_duplicate=False), *original.named_buffers(remove_duplicate=False)]
@@ -79,9 +65,9 @@ def _traced(wrapper: nn.Module, pad_id: int, path: Path) -> onnx.ModelProto:
             wrapper,
             (ids, mask),
             str(path),
-            input_names=list(_INPUTS),
+            input_names=list(INPUTS),
             output_names=["logits"],
-            dynamic_axes={**dict.fromkeys(_INPUTS, dynamic), "logits": {0: "batch"}},
+            dynamic_axes={**dict.fromkeys(INPUTS, dynamic), "logits": {0: "batch"}},
             opset_version=OPSET,
             dynamo=False,
             export_params=False,
@@ -106,7 +92,7 @@ def _name_weights(graph: onnx.GraphProto, weights: Arrays) -> dict[str, NDArray[
     for node in nodes:
         _replace(node.input, [names.get(name, name) for name in node.input])
     _replace(graph.node, nodes)
-    _replace(graph.input, [item for item in graph.input if item.name in _INPUTS])
+    _replace(graph.input, [item for item in graph.input if item.name in INPUTS])
     _replace(graph.value_info, [item for item in graph.value_info if item.name not in names])
     stored = {**weights, **{name: weights[name.removesuffix(".T")].T for name in turned.values()}}
     return {name: stored[name] for name in sorted({name for node in nodes for name in node.input} & stored.keys())}
@@ -130,11 +116,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TracerWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", UserWarning)
+        with quiet_tracing():
             yield
     finally:
         logger.setLevel(level)

@@ -1,15 +1,11 @@
 """Exports a text classifier to an OpenVINO graph with its weights beside it, through OpenVINO's PyTorch front end."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
+from leanglot.export.tracing import INPUTS, LogitsOnly, quiet_tracing
 from leanglot.models.openvino_graph import GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, sharing_copy
 from leanglot.quiet import quiet_transformers
@@ -18,20 +14,7 @@ from leanglot.runtimes.openvino import import_openvino
 if TYPE_CHECKING:
     from openvino import Model
 
-_INPUTS: Final = ("input_ids", "attention_mask")
 _ATTENTION: Final = "sdpa"
-
-
-class _LogitsOnly(nn.Module):
-    """Positional inputs in, logits out: the form that the front end traces."""
-
-    def __init__(self, traced: nn.Module) -> None:
-        super().__init__()
-        self.traced = traced
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        logits: Tensor = self.traced(input_ids=input_ids, attention_mask=attention_mask).logits
-        return logits
 
 
 def export_openvino(model: TextClassifier, folder: Path) -> Path:
@@ -67,11 +50,11 @@ def openvino_graph(model: TextClassifier) -> "Model":
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     anything = openvino.PartialShape([-1, -1])
-    with _quiet(), torch.inference_mode():
+    with quiet_transformers(), quiet_tracing(), torch.inference_mode():
         graph: Model = openvino.convert_model(
-            _LogitsOnly(module).eval(),
+            LogitsOnly(module).eval(),
             example_input=(ids, mask),
-            input=[(name, anything, openvino.Type.i64) for name in _INPUTS],
+            input=[(name, anything, openvino.Type.i64) for name in INPUTS],
         )
     graph.outputs[0].get_tensor().set_names({"logits"})
     _name_by_module(graph)
@@ -82,15 +65,6 @@ def _name_by_module(graph: "Model") -> None:
     """Take away what the front end and the wrapper put before the names of the model's modules."""
     for operator in graph.get_ops():
         name = operator.get_friendly_name()
-        for prefix in ("self.traced.", "__module.traced."):
+        for prefix in ("self.module.", "__module.module."):
             if name.startswith(prefix):
                 operator.set_friendly_name(name.removeprefix(prefix))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The front end traces with what PyTorch deprecates, and through shapes that stay dynamic here."""
-    with quiet_transformers(), warnings.catch_warnings():
-        for category in (TracerWarning, DeprecationWarning, FutureWarning, UserWarning):
-            warnings.simplefilter("ignore", category)
-        yield

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from leanglot.artifacts import knowing_threads, make_artifact
 from leanglot.config import CandidateConfig, DataConfig, RepairConfig
-from leanglot.data.calibration import CalibrationPool, read_calibration
-from leanglot.errors import DataError, ModelError
+from leanglot.data.calibration import find_pool
+from leanglot.errors import ModelError
 from leanglot.exam import QUICK, Exam, prepare_exam
 from leanglot.measure.quality import answer_all
 from leanglot.measure.speed import measure_speed
@@ -62,7 +62,7 @@ def repair_artifact(
     threads = setting.threads or available_cores()
     baseline = in_memory(loaded, threads)
     exam = prepare_exam(setting.data, loaded.labels, QUICK, setting.limit, setting.seed)
-    pool = _pool(setting, calibration, exam)
+    pool = find_pool(calibration, setting.data, set(exam.examples.texts))
     making = Making(read_manifest(artifact).target_isa, pool, tuple(exam.summary.examples))
     patient = Patient(loaded, candidate, artifact, making, threads)
     observer.plan([artifact.name])
@@ -96,18 +96,6 @@ def _origin(model: str, artifact: Path, setting: Setting) -> tuple[TextClassifie
     candidate = CandidateConfig(name=manifest.name, runtime=manifest.runtime, recipe=recipe)
     quantization(candidate)
     return loaded, candidate
-
-
-def _pool(setting: Setting, calibration: DataConfig | None, exam: Exam) -> CalibrationPool | None:
-    """Texts that are not judged; None where none were given and the judged data have no training split."""
-    source = calibration or setting.data
-    same = source.path.resolve() == setting.data.path.resolve()
-    try:
-        return read_calibration(source.path, source.columns, set(exam.examples.texts), also_judged=same)
-    except DataError:
-        if calibration is not None:
-            raise
-        return None
 
 
 def _measured(

@@ -34,16 +34,21 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> OnnxPredic
     Raises:
         ModelError: The graph is damaged or needs what this version of ONNX Runtime lacks.
     """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     path = folder / manifest.model_file
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(path), session_options(threads), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises types of its own, without a common base class
         raise ModelError(
             f"ONNX Runtime {ort.__version__} cannot load {path}: {str(error)[:400]}",
             "The file may be damaged: make the artifact again.",
         ) from error
     return OnnxPredictor(session)
+
+
+def session_options(threads: int) -> ort.SessionOptions:
+    """How every artifact's graph is executed: so many threads within one operator, and errors alone told."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
