@@ -20,7 +20,7 @@ from leanglot.models.text_classifier import TextClassifier, save_text_classifier
 from leanglot.quantizers import Calibrated, Making, calibrate, expectations, quantize_graph, quantize_module, resolve
 from leanglot.results.manifest import Manifest, read_manifest, rewrite_manifest, write_manifest
 from leanglot.runtimes.loading import load, load_tokenizer
-from leanglot.techniques import MagnitudePruning, Quantization, Recipe, Runtime
+from leanglot.techniques import MagnitudePruning, ModelStep, Quantization, Recipe, Runtime
 
 _MADE_BY: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 _MADE_BY_TOO: Final[dict[Runtime, tuple[str, ...]]] = {
@@ -62,8 +62,10 @@ def make_artifact(
     on_model, last = _parts(candidate.recipe)
     step = None if last is None else resolve(last, candidate.runtime, making.isa)
     texts = None if step is None else calibrate(model.tokenizer, model.pad_id, step, making)
-    for pruning in on_model if exported is None else ():
-        model = magnitude.prune(model, pruning)
+    for shaping in on_model if exported is None else ():
+        if not isinstance(shaping, MagnitudePruning):
+            raise RecipeError(f"{shaping.technique} cannot be carried out.")
+        model = magnitude.prune(model, shaping)
     notes = _write(model, candidate.runtime, step, texts, folder, exported)
     recipe = (*model.recipe, *on_model, *(() if step is None else (step,)))
     manifest = describe(model).model_copy(update=_facts(candidate, recipe, making, texts, notes))
@@ -144,10 +146,10 @@ def versions(runtime: Runtime) -> dict[str, str]:
     return found
 
 
-def _parts(recipe: Recipe) -> tuple[tuple[MagnitudePruning, ...], Quantization | None]:
+def _parts(recipe: Recipe) -> tuple[tuple[ModelStep, ...], Quantization | None]:
     """The steps on the model, and the quantization that ends the recipe."""
-    on_model = tuple(step for step in recipe if isinstance(step, MagnitudePruning))
-    last = [step for step in recipe if not isinstance(step, MagnitudePruning)]
+    on_model = tuple(step for step in recipe if isinstance(step, ModelStep))
+    last = [step for step in recipe if isinstance(step, Quantization)]
     return on_model, last[-1] if last else None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from leanglot.artifacts import knowing_threads, make_artifact
 from leanglot.config import CandidateConfig
-from leanglot.data.calibration import CalibrationPool
+from leanglot.data.pool import TextPool
 from leanglot.decide.verdict import judge
 from leanglot.errors import RecipeError
 from leanglot.exam import FULL, Exam, prepare_exam
@@ -105,7 +105,7 @@ def audit_calibration(
     return audit, manifest
 
 
-def _variants(candidate: CandidateConfig, pool: CalibrationPool | None) -> dict[str, CandidateConfig]:
+def _variants(candidate: CandidateConfig, pool: TextPool | None) -> dict[str, CandidateConfig]:
     """The candidate by the name of its mixture: as it is asked for, proportional, and with one language."""
     step = candidate.recipe[-1] if candidate.recipe else None
     if not isinstance(step, Int8) or not needs_calibration(step):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from leanglot.artifacts import quantization_of
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
-from leanglot.data.calibration import CalibrationPool, find_pool, read_pool
+from leanglot.data.pool import TextPool, find_pool, read_pool
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
 from leanglot.errors import LeanglotError, ModelError, StorageError
@@ -130,7 +130,7 @@ def set_up(
     )
 
 
-def calibration_pool(config: RunConfig, exam: Exam) -> CalibrationPool | None:
+def calibration_pool(config: RunConfig, exam: Exam) -> TextPool | None:
     """Texts that activation ranges may be taken from, none of which is judged; None where no candidate needs them.
 
     Raises:

@@ -8,7 +8,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from leanglot.compress import half, int8, openvino, static_int8, weight_only
-from leanglot.data.calibration import CalibrationPool, CalibrationTexts, draw
+from leanglot.data.calibration import DrawnTexts, draw
+from leanglot.data.pool import TextPool
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.models.torch_quantized import quantize_classifier, save_quantized
@@ -23,12 +24,16 @@ class Making:
 
     Attributes:
         isa: Instruction-set extensions of the target machine.
-        calibration: Texts that activation ranges may be taken from; None where there are none.
+        calibration: Texts that activation ranges and importance may be taken from; None where there are none.
+        corpus: Texts that show which pieces of the vocabulary the languages use; None where there are none.
+        store: Folder where measured importance is kept for other recipes; None keeps none.
         served: Languages that the model is judged or used in, as far as they are known.
     """
 
     isa: tuple[str, ...] = ()
-    calibration: CalibrationPool | None = None
+    calibration: TextPool | None = None
+    corpus: TextPool | None = None
+    store: Path | None = None
     served: tuple[str, ...] = ()
 
 
@@ -42,7 +47,7 @@ class Calibrated:
         pad_id: Token id of the padding.
     """
 
-    texts: CalibrationTexts
+    texts: DrawnTexts
     rows: tuple[TokenIds, ...]
     pad_id: int
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leanglot.artifacts import check_unquantized, knowing_threads, make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
-from leanglot.data.calibration import read_calibration, read_pool
+from leanglot.data.pool import read_pool, read_texts
 from leanglot.data.reading import read_examples
 from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, ModelError, RunError
@@ -244,7 +244,7 @@ def make_making(target_isa: str | None, calibration: DataConfig | None, judged: 
     if calibration is not None and judged is not None:
         pool = read_pool(calibration, judged, texts)
     elif calibration is not None:
-        pool = read_calibration(calibration.path, calibration.columns)
+        pool = read_texts(calibration.path, calibration.columns)
     served = () if examples is None else tuple(sorted(set(examples.languages)))
     return Making(isa=isa, calibration=pool, served=served)
 

@@ -167,7 +167,7 @@ def test_long_calibration_texts_are_cut_like_any_other(tiny_model, tmp_path, cap
     options = ["--scheme", "int8-static", "--calibration", path]
     printed = run(capsys, "quantize", tiny_model, "--out", tmp_path / "out", *options)
     assert "Calibration texts longer than the model reads, which were cut: 1 of 1." in printed
-    assert "Calibration data are in one language, de" in printed
+    assert "Calibration: texts are in one language, de" in printed
 
 
 def test_judged_texts_are_never_calibrated_on(tiny_model, tiny_data, tmp_path, capsys):

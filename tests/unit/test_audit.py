@@ -4,11 +4,11 @@ import pytest
 
 from leanglot.audit import _variants
 from leanglot.config import CandidateConfig
-from leanglot.data.calibration import CalibrationPool
+from leanglot.data.pool import TextPool
 from leanglot.errors import RecipeError
 from leanglot.techniques import Calibration, Int8
 
-POOL = CalibrationPool(("a", "b", "c"), ("de", "de", "en"), "texts")
+POOL = TextPool(("a", "b", "c"), ("de", "de", "en"), "texts")
 
 
 def mixtures(calibration, pool=POOL):
@@ -41,7 +41,7 @@ def test_three_mixtures_and_what_was_asked_for_comes_first(asked, names):
 
 
 def test_without_english_the_largest_language_stands_alone():
-    pool = CalibrationPool(("a", "b", "c"), ("de", "th", "th"), "texts")
+    pool = TextPool(("a", "b", "c"), ("de", "th", "th"), "texts")
     assert list(mixtures(None, pool))[-1] == "th only"
 
 

@@ -27,7 +27,7 @@ def prune(model: TextClassifier, config: MagnitudePruning) -> TextClassifier:
         raise RecipeError(f"{model.name} has no linear layer to prune.", "Leave pruning out of the recipe.")
     groups = [layers] if config.scope == "global" else [[layer] for layer in layers]
     for group in groups:
-        _zero_smallest(group, config.sparsity)
+        _zero_smallest(group, config.target)
     return pruned
 
 

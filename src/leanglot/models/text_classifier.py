@@ -17,6 +17,7 @@ from leanglot.errors import ModelError
 from leanglot.models.folder_checks import check_config, check_weights, precision_notes
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import file_digest, is_artifact, read_manifest
+from leanglot.results.shaping import PruningFacts, VocabularyFacts
 from leanglot.techniques import Recipe
 
 
@@ -34,6 +35,8 @@ class TextClassifier:
         name: Name of the folder or hub model.
         recipe: The steps that made it, where the folder is an artifact.
         notes: What to know of how it was read, one sentence each.
+        pruning: What the pruning steps of the recipe did.
+        vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
     """
 
     module: PreTrainedModel
@@ -45,6 +48,8 @@ class TextClassifier:
     name: str
     recipe: Recipe = ()
     notes: tuple[str, ...] = ()
+    pruning: tuple[PruningFacts, ...] = ()
+    vocabulary: VocabularyFacts | None = None
 
     def with_own(self, layers: Iterable[nn.Module]) -> "TextClassifier":
         """A model whose weights in these layers can be changed without touching this one's; all others are shared."""

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Collection
 
 from leanglot.config import RepairConfig, RunConfig
-from leanglot.data.calibration import CalibrationPool
+from leanglot.data.pool import TextPool
 from leanglot.measure.subject import in_memory
 from leanglot.models.text_classifier import linear_layers
 from leanglot.repairing.search import Patient, find_repair, judged_examples, keeping, probes_from
@@ -18,7 +18,7 @@ def repair_trial(
     config: RunConfig,
     trial: Trial,
     baseline: Trial,
-    pool: CalibrationPool | None,
+    pool: TextPool | None,
     taken: Collection[str],
 ) -> tuple[Repair, Trial | None]:
     """Repair a run's candidate that harms a language, and take what comes out through all stages.

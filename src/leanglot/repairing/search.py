@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from leanglot.artifacts import make_artifact, quantization_of
 from leanglot.compress.undo import Undoing, compare, open_undone
 from leanglot.config import CandidateConfig, RepairConfig
-from leanglot.data.calibration import CalibrationPool, draw
+from leanglot.data.calibration import draw
+from leanglot.data.pool import TextPool
 from leanglot.errors import RecipeError
 from leanglot.exam import Exam
 from leanglot.models.text_classifier import TextClassifier, linear_layers
@@ -139,7 +140,7 @@ def keeping(candidate: CandidateConfig, layers: Sequence[str], taken: Collection
     return candidate.model_copy(update={"name": name, "recipe": (*candidate.recipe[:-1], kept)})
 
 
-def probes_from(pool: CalibrationPool | None, classifier: Classifier) -> Probes | None:
+def probes_from(pool: TextPool | None, classifier: Classifier) -> Probes | None:
     """Texts to rank layers on, none of them judged and every language equally often; None where there are none."""
     if pool is None:
         return None

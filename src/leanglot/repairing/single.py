@@ -6,7 +6,7 @@ from pathlib import Path
 
 from leanglot.artifacts import knowing_threads, make_artifact
 from leanglot.config import CandidateConfig, DataConfig, RepairConfig
-from leanglot.data.calibration import find_pool
+from leanglot.data.pool import find_pool
 from leanglot.errors import ModelError
 from leanglot.exam import QUICK, Exam, prepare_exam
 from leanglot.measure.quality import answer_all
@@ -63,7 +63,7 @@ def repair_artifact(
     baseline = in_memory(loaded, threads)
     exam = prepare_exam(setting.data, loaded.labels, QUICK, setting.limit, setting.seed)
     pool = find_pool(calibration, setting.data, set(exam.examples.texts))
-    making = Making(read_manifest(artifact).target_isa, pool, tuple(exam.summary.examples))
+    making = Making(read_manifest(artifact).target_isa, calibration=pool, served=tuple(exam.summary.examples))
     patient = Patient(loaded, candidate, artifact, making, threads)
     observer.plan([artifact.name])
     observer.enter(artifact.name, "evaluating", len(exam.examples))

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from leanglot.errors import ModelError
+from leanglot.results.shaping import PruningFacts, VocabularyFacts
 from leanglot.techniques import Recipe, Runtime
 
 MANIFEST_NAME: Final = "leanglot.json"
@@ -34,6 +35,8 @@ class Manifest(BaseModel):
         threads: Threads that answered fastest where it was made; None where that was not searched.
         threads_p50_ms: Median latency of that search by number of threads.
         calibration: Texts that activation ranges were taken from, by language; empty where none were.
+        pruning: What each pruning step did, in order.
+        vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
         notes: What was noticed while it was made, one sentence each.
     """
 
@@ -56,6 +59,8 @@ class Manifest(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     threads_p50_ms: dict[int, float] = {}
     calibration: dict[str, int] = {}
+    pruning: tuple[PruningFacts, ...] = ()
+    vocabulary: VocabularyFacts | None = None
     notes: tuple[str, ...] = ()
 
     @field_validator("model_file")

@@ -89,6 +89,7 @@ class Weight(BaseModel):
         size_bytes: All its files on disk.
         sparsity: Share of exactly zero weights in its linear layers; None where there are none.
         ledger: Where the bytes of the weights are, by part of the model and type of number.
+        compressed_bytes: What the files of the weights take when gzip compresses them; None where not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,6 +97,7 @@ class Weight(BaseModel):
     size_bytes: int
     sparsity: float | None
     ledger: tuple[LedgerRow, ...] = ()
+    compressed_bytes: int | None = None
 
 
 class Invariance(BaseModel):

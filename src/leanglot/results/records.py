@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from leanglot.results.repairs import Repair
+from leanglot.results.shaping import PruningFacts, TokenChange, VocabularyFacts
 from leanglot.results.verdicts import Verdict, VerdictKind
 from leanglot.techniques import Recipe, Runtime
 
@@ -166,6 +167,11 @@ class Candidate(BaseModel):
         ledger: Where the bytes of its weights are.
         threads: Threads that its engine ran with.
         threads_p50_ms: Median latency by number of threads, where that was searched.
+        pruning: What each pruning step did, in order.
+        vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
+        tokens: How its trimmed tokenizer splits the judged texts that it was not cut on, by language; empty where the
+            vocabulary is whole.
+        compressed_bytes: What its weights take when they are compressed by gzip; None where that was not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -199,6 +205,10 @@ class Candidate(BaseModel):
     ledger: tuple[LedgerRow, ...] = ()
     threads: int | None = None
     threads_p50_ms: dict[int, float] = {}
+    pruning: tuple[PruningFacts, ...] = ()
+    vocabulary: VocabularyFacts | None = None
+    tokens: dict[str, TokenChange] = {}
+    compressed_bytes: int | None = None
 
 
 class Recommendation(BaseModel):
@@ -281,6 +291,8 @@ class RunReport(BaseModel):
         recommendations: One answer per goal.
         routing: Language to candidate; None until routing is asked for.
         repairs: What repair found, by the name of the candidate that harmed a language.
+        chains: For each candidate of several steps, the candidates that show its way step by step: the baseline first,
+            itself last.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -297,6 +309,7 @@ class RunReport(BaseModel):
     recommendations: dict[Goal, Recommendation]
     routing: dict[str, str] | None = None
     repairs: dict[str, Repair] = {}
+    chains: dict[str, tuple[str, ...]] = {}
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; KeyError when there is none."""

@@ -4,23 +4,35 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leanglot.techniques.pruning import MagnitudePruning
-from leanglot.techniques.quantization import Balance, Calibration, HalfPrecision, Int8, WeightOnly
+from leanglot.techniques.drawing import Balance, Drawing
+from leanglot.techniques.pruning import FfnPruning, HeadPruning, Importance, LayerPruning, MagnitudePruning
+from leanglot.techniques.quantization import Calibration, HalfPrecision, Int8, WeightOnly
+from leanglot.techniques.vocabulary import TrimVocabulary
 
 Quantization = Int8 | WeightOnly | HalfPrecision
-Technique = Annotated[Int8 | WeightOnly | HalfPrecision | MagnitudePruning, Field(discriminator="technique")]
+StructuredPruning = HeadPruning | FfnPruning | LayerPruning
+ModelStep = MagnitudePruning | StructuredPruning | TrimVocabulary
+Technique = Annotated[Quantization | ModelStep, Field(discriminator="technique")]
 Recipe = tuple[Technique, ...]
 Runtime = Literal["pytorch", "onnxruntime", "openvino"]
 
 __all__ = [
     "Balance",
     "Calibration",
+    "Drawing",
+    "FfnPruning",
     "HalfPrecision",
+    "HeadPruning",
+    "Importance",
     "Int8",
+    "LayerPruning",
     "MagnitudePruning",
+    "ModelStep",
     "Quantization",
     "Recipe",
     "Runtime",
+    "StructuredPruning",
     "Technique",
+    "TrimVocabulary",
     "WeightOnly",
 ]

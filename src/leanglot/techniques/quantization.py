@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Balance = Literal["uniform", "proportional", "temperature", "traffic"]
+from leanglot.techniques.drawing import Balance, Shares
 
 
 def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -24,10 +24,9 @@ class Calibration(BaseModel):
             whose quantized distribution has the least Kullback-Leibler divergence (Migacz, 2017).
         percentile: Share of the values inside the range, in percent; for ``percentile`` only.
         samples: Number of texts.
-        balance: How they are shared out over the languages: ``uniform`` gives each the same number, ``proportional``
-            keeps the data's shares, ``temperature`` lies between the two, ``traffic`` takes the shares given.
-        temperature: Shares are proportional to n^(1/temperature), for ``temperature`` only; 1 is proportional.
-        traffic: Share of each language, for ``traffic`` only.
+        balance: How they are shared out over the languages; see `Drawing`.
+        temperature: For ``balance: temperature``.
+        traffic: Share of each language, for ``balance: traffic``.
         languages: Languages to draw from; None takes all.
         memory_mb: Most memory, in MiB, that the observed activations may take at once.
         seed: Seed of the draw.
@@ -40,7 +39,7 @@ class Calibration(BaseModel):
     samples: int = Field(default=512, strict=True, ge=1, le=1_000_000)
     balance: Balance = "uniform"
     temperature: float = Field(default=3.0, ge=1, le=100)
-    traffic: dict[str, Annotated[float, Field(gt=0)]] | None = None
+    traffic: Shares | None = None
     languages: tuple[str, ...] | None = Field(default=None, min_length=1)
     memory_mb: int = Field(default=512, strict=True, ge=1)
     seed: int = Field(default=0, strict=True, ge=0, lt=2**32)

@@ -1,10 +1,10 @@
 """Which engine can do which scheme, and what to say where it cannot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 
 from leanglot.errors import ConfigError
-from leanglot.techniques import HalfPrecision, Int8, MagnitudePruning, Recipe, Runtime, Technique, WeightOnly
+from leanglot.techniques import HalfPrecision, Int8, Quantization, Recipe, Runtime, Technique, WeightOnly
 
 _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
     "int8 with dynamic activations": ("onnxruntime", "pytorch"),
@@ -12,7 +12,15 @@ _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
     "weight-only": ("onnxruntime", "pytorch", "openvino"),
     "half precision fp16": ("onnxruntime", "pytorch", "openvino"),
     "half precision bf16": ("pytorch",),
-    "magnitude pruning": get_args(Runtime),
+}
+
+# Steps on the model itself suit every engine.
+_ON_THE_MODEL: Final[Mapping[str, str]] = {
+    "magnitude": "magnitude pruning",
+    "heads": "head pruning",
+    "ffn": "FFN pruning",
+    "layers": "layer pruning",
+    "trim-vocabulary": "vocabulary trimming",
 }
 
 
@@ -25,13 +33,13 @@ def scheme(step: Technique) -> str:
             return "weight-only"
         case HalfPrecision():
             return f"half precision {step.dtype}"
-        case MagnitudePruning():
-            return "magnitude pruning"
+        case _:
+            return _ON_THE_MODEL[step.technique]
 
 
 def runtimes_of(step: Technique) -> tuple[Runtime, ...]:
-    """The engines that can do a step, the best first."""
-    return _RUNS_ON[scheme(step)]
+    """The engines that can do a step, the best first; a step on the model itself suits all of them."""
+    return _RUNS_ON.get(scheme(step), get_args(Runtime))
 
 
 def known_runtime(name: str) -> Runtime:
@@ -52,7 +60,7 @@ def recipe_fault(recipe: Recipe, runtime: Runtime) -> str | None:
     for step in recipe:
         if runtime not in (able := runtimes_of(step)):
             return f"{scheme(step)} runs on {_either(able)}, not on {runtime}"
-    quantizing = [not isinstance(step, MagnitudePruning) for step in recipe]
+    quantizing = [isinstance(step, Quantization) for step in recipe]
     if any(quantizing[:-1]):
         step = recipe[quantizing.index(True)]
         return f"{step.technique} must be the last step, once: nothing can follow what it leaves behind"

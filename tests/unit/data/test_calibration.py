@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from leanglot.config import Columns
-from leanglot.data.calibration import CalibrationPool, calibration_pool, draw, read_calibration
+from leanglot.data.calibration import draw
 from leanglot.data.examples import Examples
+from leanglot.data.pool import TextPool, read_texts, text_pool
 from leanglot.errors import DataError
 from leanglot.techniques import Calibration
 
@@ -32,7 +33,7 @@ def write(tmp_path):
 def pool_of(**sizes):
     rows = [(f"{tag} {number}", tag) for tag, size in sizes.items() for number in range(size)]
     texts, languages = zip(*rows, strict=True)
-    return CalibrationPool(texts, languages, "texts.jsonl")
+    return TextPool(texts, languages, "texts.jsonl")
 
 
 def error_of(call, *arguments, **options):
@@ -44,7 +45,7 @@ def error_of(call, *arguments, **options):
 
 def test_labels_are_not_needed(write):
     path = write([row(), row("Music please", "en", label=None), row("Musik bitte", "de", label="on")])
-    pool = read_calibration(path, Columns())
+    pool = read_texts(path, Columns())
     assert pool.texts == ("Licht an", "Music please", "Musik bitte")
     assert pool.languages == ("de", "en", "de")
     assert (pool.source, pool.notes) == (str(path), ())
@@ -52,7 +53,7 @@ def test_labels_are_not_needed(write):
 
 def test_columns_have_the_names_given(write):
     path = write([{"utt": "Licht an", "locale": "de_DE"}])
-    pool = read_calibration(path, Columns(text="utt", language="locale"))
+    pool = read_texts(path, Columns(text="utt", language="locale"))
     assert (pool.texts, pool.languages) == (("Licht an",), ("de-DE",))
 
 
@@ -61,18 +62,18 @@ def test_only_training_rows_are_taken(write, training):
     path = write(
         [row("a", split=training), row("b", split="test"), row("c", split="validation"), row("d", split="test")]
     )
-    pool = read_calibration(path, Columns())
+    pool = read_texts(path, Columns())
     assert pool.texts == ("a",)
     assert pool.notes == ("Only training rows are calibrated on; left out were 2 of test, 1 of validation.",)
 
 
 def test_rows_of_other_splits_are_not_even_checked(write):
     path = write([row("a", split="train"), row(None, split="test"), row("b", "no language", split="dev")])
-    assert read_calibration(path, Columns()).texts == ("a",)
+    assert read_texts(path, Columns()).texts == ("a",)
 
 
 def test_a_file_without_training_rows_is_refused(write):
-    error = error_of(read_calibration, write([row("a", part="test")]), Columns(split="part"))
+    error = error_of(read_texts, write([row("a", part="test")]), Columns(split="part"))
     assert "no training rows" in error.message
     assert "its column 'part' holds 1 of test" in error.message
     assert "--split-column none" in error.hint
@@ -80,25 +81,25 @@ def test_a_file_without_training_rows_is_refused(write):
 
 def test_the_split_column_can_be_switched_off(write):
     path = write([row("a", split="test"), row("b", split="train")])
-    assert read_calibration(path, Columns(split="none")).texts == ("a", "b")
+    assert read_texts(path, Columns(split="none")).texts == ("a", "b")
 
 
 def test_judged_texts_are_left_out_and_counted(write):
     path = write([row("Licht an"), row("licht  AN "), row("Licht aus")])
-    pool = read_calibration(path, Columns(), judged={"LICHT an", "Musik"})
+    pool = read_texts(path, Columns(), judged={"LICHT an", "Musik"})
     assert pool.texts == ("Licht aus",)
     assert pool.notes == ("Calibration texts that are also judged were left out: 2.",)
 
 
 def test_nothing_but_judged_texts_is_refused(write):
-    error = error_of(read_calibration, write([row("Licht an")]), Columns(), judged=["Licht an"])
+    error = error_of(read_texts, write([row("Licht an")]), Columns(), judged=["Licht an"])
     assert "all 1 texts are among those that candidates are judged on" in error.message
     assert "training" in error.hint
 
 
 @pytest.mark.parametrize("empty", ["", "  \t", None])
 def test_empty_texts_are_left_out_and_counted(write, empty):
-    pool = read_calibration(write([row(), row(empty), row(empty)]), Columns())
+    pool = read_texts(write([row(), row(empty), row(empty)]), Columns())
     assert pool.texts == ("Licht an",)
     assert pool.notes == ("Empty texts were left out: 2.",)
 
@@ -107,41 +108,41 @@ def test_an_absent_text_of_a_table_is_empty(tmp_path):
     path = tmp_path / "texts.parquet"
     table = {"text": pa.array(["a", None]), "language": pa.array(["de", "de"])}
     pq.write_table(pa.table(table), path)
-    assert read_calibration(path, Columns()).texts == ("a",)
+    assert read_texts(path, Columns()).texts == ("a",)
     path = tmp_path / "numbers.parquet"
     pq.write_table(pa.table({"text": pa.array([math.nan, math.nan]), "language": pa.array(["de", "de"])}), path)
-    assert "all 2 texts are empty" in error_of(read_calibration, path, Columns()).message
+    assert "all 2 texts are empty" in error_of(read_texts, path, Columns()).message
 
 
 def test_nothing_but_empty_texts_is_refused(write):
-    error = error_of(read_calibration, write([row(""), row(None)]), Columns())
+    error = error_of(read_texts, write([row(""), row(None)]), Columns())
     assert "all 2 texts are empty" in error.message
 
 
 def test_rows_that_cannot_be_used_are_named(write):
-    error = error_of(read_calibration, write([row(), row(["a"]), row("b", "klingonisch")]), Columns())
+    error = error_of(read_texts, write([row(), row(["a"]), row("b", "klingonisch")]), Columns())
     assert "line 2 has no usable text" in error.message
     assert "line 3 has no language tag" in error.message
     assert "label" not in error.message
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert "no data file" in error_of(read_calibration, tmp_path / "none.jsonl", Columns()).message
+    assert "no data file" in error_of(read_texts, tmp_path / "none.jsonl", Columns()).message
 
 
 def test_missing_columns_are_named_together(write):
     columns = Columns(text="utt", language="locale", split="part")
-    error = error_of(read_calibration, write([row()]), columns)
+    error = error_of(read_texts, write([row()]), columns)
     for role, name in {"text": "utt", "language": "locale", "split": "part"}.items():
         assert f'no column "{name}" for the {role}: set it with --{role}-column' in error.message
     assert error.hint == "Its columns are text, language."
-    one = error_of(read_calibration, write([row()]), Columns(text="utt"))
+    one = error_of(read_texts, write([row()]), Columns(text="utt"))
     assert "lacks a column" in one.message
 
 
 def test_examples_in_memory_make_a_pool_too():
     examples = Examples(("Licht an", "Licht aus"), ("on", "off"), ("de", "de"))
-    pool = calibration_pool(examples, "demo", judged=["licht an"], notes=["Known before."])
+    pool = text_pool(examples, "demo", judged=["licht an"], notes=["Known before."])
     assert (pool.texts, pool.source) == (("Licht aus",), "demo")
     assert pool.notes == ("Known before.", "Calibration texts that are also judged were left out: 1.")
 
@@ -180,8 +181,8 @@ def test_traffic_that_does_not_fit_the_texts_is_told():
     assert drawn.counts == {"de": 30, "en": 10}
     assert drawn.notes == (
         "The shares of the traffic add up to 5, not 1, and are scaled.",
-        "Languages with traffic but without calibration texts: sw.",
-        "Languages without a share of the traffic, which give no calibration texts: fr.",
+        "Calibration: languages with traffic but without texts: sw.",
+        "Calibration: languages without a share of the traffic, which give no texts: fr.",
     )
 
 
@@ -230,26 +231,26 @@ def test_fewer_texts_than_asked_for_are_told():
 def test_one_language_for_a_multilingual_model_is_a_warning_that_names_it():
     pool = pool_of(en=10)
     drawn = draw(pool, Calibration(samples=5), served=["th", "en", "de"])
-    assert drawn.notes == ("Calibration data are in one language, en; the model serves 3: de, en, th.",)
+    assert drawn.notes == ("Calibration: texts are in one language, en; the model serves 3: de, en, th.",)
     drawn = draw(pool_of(en=10, de=10), Calibration(samples=5, languages=("en",)), served=["en", "de"])
-    assert drawn.notes == ("Calibration data are in one language, en; the model serves 2: de, en.",)
+    assert drawn.notes == ("Calibration: texts are in one language, en; the model serves 2: de, en.",)
     assert draw(pool, Calibration(samples=5), served=["en"]).notes == ()
 
 
 def test_served_languages_without_texts_are_named():
     drawn = draw(pool_of(en=10, de=10), Calibration(samples=4), served=["th", "en", "sw"])
-    assert drawn.notes == ("Languages that the model serves and calibration has no texts in: sw, th.",)
+    assert drawn.notes == ("Calibration: the model serves languages that there are no texts in: sw, th.",)
 
 
 def test_notes_of_the_pool_come_first():
-    pool = CalibrationPool(("a",), ("de",), "texts", ("From the file.",))
+    pool = TextPool(("a",), ("de",), "texts", ("From the file.",))
     assert draw(pool, Calibration(samples=2)).notes[0] == "From the file."
 
 
 def test_a_file_that_is_judged_needs_a_split_column(write):
     path = write([row(), row(text="Musik an")])
     with pytest.raises(DataError, match="has no column 'split', so all its rows are there to judge on"):
-        read_calibration(path, Columns(), also_judged=True)
-    assert len(read_calibration(path, Columns()).texts) == 2
+        read_texts(path, Columns(), also_judged=True)
+    assert len(read_texts(path, Columns()).texts) == 2
     marked = write([row(split="train"), row(text="Musik an", split="test")])
-    assert len(read_calibration(marked, Columns(), also_judged=True).texts) == 1
+    assert len(read_texts(marked, Columns(), also_judged=True).texts) == 1

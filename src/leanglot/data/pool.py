@@ -1,0 +1,172 @@
+"""Texts to learn from, labelled or not: from the training split alone, and free of judged texts where that matters."""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from leanglot.config import Columns, DataConfig
+from leanglot.data.examples import Examples
+from leanglot.data.reading import NO_COLUMN
+from leanglot.data.rows import check_rows
+from leanglot.data.tables import Table, read_table
+from leanglot.errors import DataError
+
+_TRAINING: Final = frozenset({"train", "training"})
+_LABEL: Final = "(label)"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPool:
+    """Texts that calibration may draw from; none of them is judged.
+
+    Attributes:
+        texts: At least one.
+        languages: Canonical BCP 47 tag of each.
+        source: Name of the data, such as the file's name.
+        notes: What was left out and why, one sentence each.
+    """
+
+    texts: tuple[str, ...]
+    languages: tuple[str, ...]
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+def read_texts(path: Path, columns: Columns, judged: Collection[str] = (), *, also_judged: bool = False) -> TextPool:
+    """Reads texts to calibrate on; labels and groups do not matter.
+
+    Where the data have a split column, only rows of its training part are taken.
+
+    Args:
+        path: A file of any format that `read_examples` takes.
+        columns: Names of the columns; the label's and the group's are not looked at.
+        judged: Texts that candidates are judged on.
+        also_judged: Whether candidates are judged on this same file, which then needs a split column.
+
+    Raises:
+        DataError: When the file or a row of it cannot be used, or no text is left.
+    """
+    split = columns.split or "split"
+    table = read_table(path, (columns.text, columns.language, split))
+    _check_columns(path, columns, table.columns)
+    split_column = split if split in table.columns and columns.split != NO_COLUMN else None
+    if also_judged and split_column is None:
+        raise DataError(
+            f"{path} has no column {split!r}, so all its rows are there to judge on, and none to calibrate on.",
+            "Give other texts: --calibration FILE, or the key calibration in a config file; or add the column.",
+        )
+    rows, notes = _training_rows(path, table, split_column)
+    filled = [row for row in rows if not _is_blank(row[1].get(columns.text))]
+    if not filled:
+        raise DataError(f"{path}: all {len(rows):,} texts are empty.", "Give texts like those the model meets.")
+    if len(filled) < len(rows):
+        notes.append(f"Empty texts were left out: {len(rows) - len(filled):,}.")
+    # Labels may be absent: every row gets the same one, so that all else is checked as in data to judge on.
+    labelled = tuple((position, {**values, _LABEL: "any"}) for position, values in filled)
+    alike = Columns(text=columns.text, label=_LABEL, language=columns.language)
+    checked = check_rows(path, Table(table.unit, table.columns, labelled), alike)
+    return text_pool(checked.examples, str(path), judged, notes)
+
+
+def read_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> TextPool:
+    """Reads texts to calibrate on from the file that is named for it, else from the training split of the judged data.
+
+    Args:
+        calibration: The file named for it; None where none is.
+        judged: The data that candidates are judged on.
+        texts: The judged texts.
+
+    Raises:
+        DataError: There are none, or they cannot be used.
+    """
+    source = calibration or judged
+    same = source.path.resolve() == judged.path.resolve()
+    return read_texts(source.path, source.columns, texts, also_judged=same)
+
+
+def find_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> TextPool | None:
+    """The same as `read_pool`, but None where no file was named and the judged data have no training split.
+
+    Raises:
+        DataError: The file that was named cannot be used.
+    """
+    try:
+        return read_pool(calibration, judged, texts)
+    except DataError:
+        if calibration is not None:
+            raise
+        return None
+
+
+def text_pool(examples: Examples, source: str, judged: Collection[str] = (), notes: Sequence[str] = ()) -> TextPool:
+    """The examples' texts, without those that are judged, whatever their letter case and spacing.
+
+    Args:
+        examples: Of a training split.
+        source: Name of the data.
+        judged: Texts that candidates are judged on.
+        notes: What is known about the data already.
+
+    Raises:
+        DataError: When no text is left.
+    """
+    known = set(map(_plain, judged))
+    pairs = zip(examples.texts, examples.languages, strict=True)
+    left = [(text, tag) for text, tag in pairs if _plain(text) not in known]
+    if not left:
+        raise DataError(
+            f"{source}: all {len(examples):,} texts are among those that candidates are judged on.",
+            "Calibrate on training data: ranges fitted to the test texts would flatter the result.",
+        )
+    out = len(examples) - len(left)
+    said = (f"Calibration texts that are also judged were left out: {out:,}.",) if out else ()
+    texts, languages = zip(*left, strict=True)
+    return TextPool(texts, languages, source, (*notes, *said))
+
+
+def _check_columns(path: Path, columns: Columns, present: Sequence[str]) -> None:
+    asked = {"text": columns.text, "language": columns.language}
+    if columns.split not in (None, NO_COLUMN):
+        asked["split"] = columns.split
+    missing = {role: name for role, name in asked.items() if name not in present}
+    if missing:
+        lines = [
+            f'  no column "{name}" for the {role}: set it with --{role}-column NAME' for role, name in missing.items()
+        ]
+        raise DataError(
+            f"{path} lacks {'a column' if len(lines) == 1 else 'columns'}:\n" + "\n".join(lines),
+            f"Its columns are {', '.join(present[:20])}{', ...' if len(present) > 20 else ''}.",
+        )
+
+
+_Rows = Sequence[tuple[int, Mapping[str, object]]]
+
+
+def _training_rows(path: Path, table: Table, split: str | None) -> tuple[_Rows, list[str]]:
+    """The rows to draw from, and a note on those of other splits."""
+    if split is None:
+        return table.rows, []
+    splits = [str(values.get(split)).strip() for _, values in table.rows]
+    rows = [row for row, name in zip(table.rows, splits, strict=True) if name.casefold() in _TRAINING]
+    others = Counter(name for name in splits if name.casefold() not in _TRAINING)
+    told = ", ".join(f"{count:,} of {name[:40]}" for name, count in others.most_common(5))
+    if not rows:
+        raise DataError(
+            f"{path} has no training rows to calibrate on: its column {split!r} holds {told}.",
+            "Give the file with the rows of the split train; or, if none of its texts is ever judged on, take all rows "
+            "with --split-column none.",
+        )
+    return rows, [f"Only training rows are calibrated on; left out were {told}."] if others else []
+
+
+def _is_blank(value: object) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

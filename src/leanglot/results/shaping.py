@@ -1,0 +1,101 @@
+"""What pruning and vocabulary trimming did to a model: records of the artifact and of the report."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+UnitKind = Literal["heads", "ffn", "layers"]
+
+
+class PruningFacts(BaseModel):
+    """What one pruning step did.
+
+    Attributes:
+        technique: ``magnitude`` counts single weights of the linear layers, ``heads`` attention heads, ``ffn`` neurons
+            of the feed-forward blocks, ``layers`` layers.
+        target: The share that was asked for, in [0, 1); None where units were named one by one.
+        actual: The share that was removed, or set to zero, by this and all earlier steps of the same technique.
+        removed: How many were removed, or are zero.
+        total: How many there were before.
+        kept_by_layer: Heads or neurons that each layer has now; for ``layers`` the places, counted from 0, of the
+            layers that stayed; empty for ``magnitude``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    technique: Literal["magnitude", "heads", "ffn", "layers"]
+    target: float | None
+    actual: float
+    removed: int = Field(ge=0)
+    total: int = Field(ge=1)
+    kept_by_layer: tuple[int, ...] = ()
+
+
+class VocabularyFacts(BaseModel):
+    """What trimming did to the vocabulary.
+
+    Attributes:
+        languages: Languages that it was cut for.
+        pieces_before: Rows of the embedding table before.
+        pieces_after: Rows after.
+        texts: Texts that showed what is used, by language.
+        expected_missing: Share of the tokens of further texts, by language, whose piece is gone, so that they are split
+            into smaller ones: each text's own tokens that no other text has, over all tokens (the leave-one-out form
+            of the missing mass of Good, 1953). None where one text or none leaves nothing to compare with.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    languages: tuple[str, ...]
+    pieces_before: int = Field(ge=1)
+    pieces_after: int = Field(ge=1)
+    texts: dict[str, int]
+    expected_missing: dict[str, float | None]
+
+
+class TokenChange(BaseModel):
+    """How a trimmed tokenizer splits texts of one language, beside the original.
+
+    Attributes:
+        texts: Texts compared.
+        before: Mean tokens per text with the original tokenizer, special tokens included.
+        after: Mean tokens per text with the trimmed one.
+        unknown_before: Share of unknown tokens among all, with the original.
+        unknown_after: The same with the trimmed one.
+        same: Share of the texts that are split exactly as before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    texts: int = Field(ge=1)
+    before: float
+    after: float
+    unknown_before: float
+    unknown_after: float
+    same: float
+
+
+class ImportanceMap(BaseModel):
+    """The importance of a model's heads, neurons or layers, by language, and what was kept.
+
+    Attributes:
+        kind: What was scored.
+        method: How; ``ablation`` for layers.
+        combine: How the languages' scores became one.
+        texts: Texts by language that it was measured on.
+        scores: By language and layer: one score per head; one per layer for ``layers``; for ``ffn`` the sum over the
+            layer's neurons. Each language's scores sum to 1.
+        combined: The scores that the choice was made by, in the same form, for ``ffn`` each layer's sum.
+        kept: By layer, the heads that stayed, counted from 0; for ``layers`` one entry, 0, or none; for ``ffn`` the
+            number of neurons that stayed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: UnitKind
+    method: Literal["taylor", "gradient", "ablation"]
+    combine: Literal["worst", "mean", "traffic"]
+    texts: dict[str, int]
+    scores: dict[str, tuple[tuple[float, ...], ...]]
+    combined: tuple[tuple[float, ...], ...]
+    kept: tuple[tuple[int, ...], ...]
