@@ -7,7 +7,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from leanglot.compress import magnitude
 from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
 from leanglot.export.onnx import export_onnx
@@ -18,9 +17,11 @@ from leanglot.models import openvino_graph
 from leanglot.models.graph import DATA_NAME, GRAPH_NAME
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier, save_tokenizer
 from leanglot.quantizers import Calibrated, Making, calibrate, expectations, quantize_graph, quantize_module, resolve
+from leanglot.results.importance import write_importance
 from leanglot.results.manifest import Manifest, read_manifest, rewrite_manifest, write_manifest
 from leanglot.runtimes.loading import load, load_tokenizer
-from leanglot.techniques import MagnitudePruning, ModelStep, Quantization, Recipe, Runtime
+from leanglot.shapers import carry_out
+from leanglot.techniques import ModelStep, Quantization, Recipe, Runtime
 
 _MADE_BY: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 _MADE_BY_TOO: Final[dict[Runtime, tuple[str, ...]]] = {
@@ -50,8 +51,8 @@ def make_artifact(
         candidate: Name, runtime and recipe: steps on the model first, then the quantization.
         folder: An existing, empty folder.
         making: The target machine, and texts for calibration.
-        exported: An artifact whose graph is this candidate's before its quantization, where there is one: neither the
-            steps on the model nor the export are then repeated.
+        exported: An artifact for the same engine that is this candidate before its quantization, where there is one:
+            neither the steps on the model nor the export are then repeated.
 
     Returns:
         The manifest that was written.
@@ -60,16 +61,17 @@ def make_artifact(
         RecipeError: A step does not fit the model.
     """
     on_model, last = _parts(candidate.recipe)
+    if exported is not None and last is not None:
+        return quantize_artifact(exported, candidate.model_copy(update={"recipe": (last,)}), folder, making)
     step = None if last is None else resolve(last, candidate.runtime, making.isa)
-    texts = None if step is None else calibrate(model.tokenizer, model.pad_id, step, making)
-    for shaping in on_model if exported is None else ():
-        if not isinstance(shaping, MagnitudePruning):
-            raise RecipeError(f"{shaping.technique} cannot be carried out.")
-        model = magnitude.prune(model, shaping)
-    notes = _write(model, candidate.runtime, step, texts, folder, exported)
-    recipe = (*model.recipe, *on_model, *(() if step is None else (step,)))
-    manifest = describe(model).model_copy(update=_facts(candidate, recipe, making, texts, notes))
-    return write_manifest(folder, manifest)
+    shape = carry_out(model, on_model, making)
+    texts = None if step is None else calibrate(shape.model.tokenizer, shape.model.pad_id, step, making)
+    notes = _write(shape.model, candidate.runtime, step, texts, folder)
+    if shape.importance:
+        write_importance(folder, shape.importance)
+    recipe = (*shape.model.recipe, *(() if step is None else (step,)))
+    facts = _facts(candidate, recipe, making, texts, (*shape.notes, *notes))
+    return write_manifest(folder, describe(shape.model).model_copy(update=facts))
 
 
 def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, making: Making) -> Manifest:
@@ -103,7 +105,7 @@ def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, ma
     for name in manifest.files:
         if name not in _GRAPH_FILES:
             shutil.copyfile(source / name, folder / name)
-    facts = _facts(candidate, (*manifest.recipe, step), making, texts, notes)
+    facts = _facts(candidate, (*manifest.recipe, step), making, texts, (*manifest.notes, *notes))
     return write_manifest(folder, manifest.model_copy(update=facts))
 
 
@@ -135,6 +137,11 @@ def quantization_of(recipe: Recipe) -> Quantization | None:
     return _parts(recipe)[1]
 
 
+def steps_on_model(recipe: Recipe) -> tuple[ModelStep, ...]:
+    """The steps of a recipe that come before the export."""
+    return _parts(recipe)[0]
+
+
 def versions(runtime: Runtime) -> dict[str, str]:
     """Versions of the packages that shape an artifact."""
     found = {package: metadata.version(package) for package in _MADE_BY}
@@ -154,12 +161,7 @@ def _parts(recipe: Recipe) -> tuple[tuple[ModelStep, ...], Quantization | None]:
 
 
 def _write(
-    model: TextClassifier,
-    runtime: Runtime,
-    step: Quantization | None,
-    texts: Calibrated | None,
-    folder: Path,
-    exported: Path | None,
+    model: TextClassifier, runtime: Runtime, step: Quantization | None, texts: Calibrated | None, folder: Path
 ) -> tuple[str, ...]:
     """Write everything but the manifest; returns what was noticed."""
     if runtime == "pytorch":
@@ -171,8 +173,6 @@ def _write(
     notes: tuple[str, ...] = ()
     if step is None:
         _export(model, runtime, folder)
-    elif exported is not None:
-        notes = quantize_graph(runtime, exported, folder, step, texts)
     else:
         with tempfile.TemporaryDirectory(dir=folder, prefix="export-") as inside:
             _export(model, runtime, Path(inside))

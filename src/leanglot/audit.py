@@ -15,7 +15,7 @@ from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.progress import Observer, Silent
-from leanglot.quantizers import Making, needs_calibration
+from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder, remove_leftovers, scratch_folder
 from leanglot.results.audits import AuditedVariant, CalibrationAudit
 from leanglot.results.environment import available_cores
@@ -26,6 +26,7 @@ from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load
 from leanglot.steps import Setting, answer_exam, check_place
 from leanglot.techniques import Calibration, Int8
+from leanglot.techniques.support import learns_from_texts
 
 UNQUANTIZED = "unquantized"
 _SINGLE = "en"  # what other tools calibrate with
@@ -108,7 +109,7 @@ def audit_calibration(
 def _variants(candidate: CandidateConfig, pool: TextPool | None) -> dict[str, CandidateConfig]:
     """The candidate by the name of its mixture: as it is asked for, proportional, and with one language."""
     step = candidate.recipe[-1] if candidate.recipe else None
-    if not isinstance(step, Int8) or not needs_calibration(step):
+    if not isinstance(step, Int8) or not learns_from_texts(step):
         raise RecipeError(
             f"The recipe of {candidate.name} takes no calibration texts, so there is nothing to audit.",
             "Choose static activations: --scheme int8-static.",

@@ -6,7 +6,7 @@ from typing import Final
 
 from leanglot.cache import cache_folder
 from leanglot.config import Columns, DataConfig, RunConfig
-from leanglot.data.demo import demo_data
+from leanglot.data.demo import demo_data, demo_log
 from leanglot.data.examples import Examples
 from leanglot.models.demo import ADAPTER, MAX_LENGTH, build_encoder, load_tokenizer, merge_adapter
 from leanglot.models.text_classifier import TextClassifier, save_text_classifier
@@ -38,6 +38,7 @@ def prepare_demo(out: Path, *, quick: bool = False) -> RunConfig:
         model=str(demo_model()),
         data=DataConfig(path=write_demo_data(data.test, out / "data" / "test.jsonl"), columns=Columns(group="group")),
         calibration=DataConfig(path=write_demo_data(data.train, out / "data" / "train.jsonl")),
+        corpus=DataConfig(path=write_demo_log(out / "data" / "log.jsonl")),
         output=out,
         limit_per_language=30 if quick else None,
     )
@@ -64,6 +65,14 @@ def demo_model() -> Path:
     with atomic_folder(target) as folder:
         save_text_classifier(model, folder)
     return target
+
+
+def write_demo_log(path: Path) -> Path:
+    """Write the unlabelled sentences; returns the file."""
+    rows = zip(*demo_log(), strict=True)
+    lines = [json.dumps({"text": text, "language": language}, ensure_ascii=False) for text, language in rows]
+    write_text_atomically(path, "\n".join(lines) + "\n")
+    return path
 
 
 def write_demo_data(part: Examples, path: Path) -> Path:

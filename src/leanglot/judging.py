@@ -9,7 +9,7 @@ from leanglot.decide.verdict import candidate_status, judge
 from leanglot.measure.quality import score
 from leanglot.results.measures import Quality
 from leanglot.results.records import Candidate, Environment, LanguageResult, Status, Verdict
-from leanglot.trials import Trial
+from leanglot.stages import Trial
 
 
 def baseline_record(trial: Trial, machine: Environment, notes: tuple[str, ...] = ()) -> Candidate:
@@ -117,6 +117,10 @@ def _record(trial: Trial, status: Status, reason: str | None, verdicts: Mapping[
         ledger=trial.weight.ledger,
         threads=trial.threads,
         threads_p50_ms=trial.made.manifest.threads_p50_ms,
+        pruning=trial.made.manifest.pruning,
+        vocabulary=trial.made.manifest.vocabulary,
+        tokens=trial.retokenized.tokens,
+        compressed_bytes=trial.weight.compressed_bytes,
     )
 
 

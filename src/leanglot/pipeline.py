@@ -7,26 +7,31 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from leanglot.artifacts import quantization_of
+from leanglot.chains import with_steps
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
 from leanglot.data.pool import TextPool, find_pool, read_pool
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
 from leanglot.errors import LeanglotError, ModelError, StorageError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
+from leanglot.importances import draw_importance
 from leanglot.judging import baseline_record, failed_record, judged_record
 from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.progress import Observer, Silent
-from leanglot.quantizers import Making, needs_calibration
+from leanglot.quantizers import Making
 from leanglot.repairing.runs import repair_trial
 from leanglot.report.files import write_report
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, Repair, RunReport
 from leanglot.results.storage import is_full
+from leanglot.stages import Trial
+from leanglot.techniques import TrimVocabulary
+from leanglot.techniques.support import learns_from_texts
 from leanglot.techniques.targets import target_extensions
-from leanglot.trials import Bench, Trial, forget_disturbed, run_trial, threads_of
+from leanglot.trials import Bench, forget_disturbed, run_trial, threads_of
 
 
 def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort = FULL) -> RunReport:
@@ -47,6 +52,7 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
             ``failed`` in the report, with its reason.
     """
     model = load_model(config)
+    config, chains = with_chains(config)
     exam = prepare_exam(config.data, model.labels, effort, config.limit_per_language, config.seed)
     folder = RunFolder(config.output)
     folder.create()
@@ -54,10 +60,10 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
     bench.observer.plan([BASELINE_NAME, *(candidate.name for candidate in config.candidates)])
 
     with folder.locked():
-        return measure_and_judge(config, bench)
+        return measure_and_judge(config, bench, chains)
 
 
-def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
+def measure_and_judge(config: RunConfig, bench: Bench, chains: Mapping[str, tuple[str, ...]]) -> RunReport:
     """The baseline first, then each candidate against it; then the verdicts, the recommendations and the report."""
     baseline = try_baseline(bench)
     candidates = [try_candidate(bench, candidate, baseline) for candidate in config.candidates]
@@ -79,9 +85,11 @@ def measure_and_judge(config: RunConfig, bench: Bench) -> RunReport:
         candidates=judged,
         recommendations=recommend(judged, strict=config.strict),
         repairs=repairs,
+        chains=dict(chains),
     )
     bench.folder.write_report(report)
     write_report(report, bench.folder.path)
+    draw_choices(bench, candidates)
     for trial in (baseline, *candidates):
         if isinstance(trial, Trial):
             forget_disturbed(bench, trial)
@@ -103,6 +111,14 @@ def load_model(config: RunConfig) -> TextClassifier:
     return load_text_classifier(folder, name=name, allow_pickle=config.allow_pickle, max_length=config.max_length)
 
 
+def with_chains(config: RunConfig) -> tuple[RunConfig, dict[str, tuple[str, ...]]]:
+    """The config with the candidates that show what each step of the others does, and the ways they show."""
+    if not config.steps:
+        return config, {}
+    candidates, chains = with_steps(config.candidates)
+    return config.model_copy(update={"candidates": candidates}), chains
+
+
 def set_up(
     config: RunConfig,
     model: TextClassifier,
@@ -120,6 +136,8 @@ def set_up(
         making=Making(
             isa=target_extensions(config.target_isa, environment.isa),
             calibration=calibration_pool(config, exam),
+            corpus=corpus_pool(config),
+            store=folder.path / "importance",
             served=tuple(exam.summary.examples),
         ),
         threads=config.threads,
@@ -136,9 +154,29 @@ def calibration_pool(config: RunConfig, exam: Exam) -> TextPool | None:
     Raises:
         DataError: A candidate needs them and there are none.
     """
-    if not any(needs_calibration(step) for candidate in config.candidates for step in candidate.recipe):
+    if not any(learns_from_texts(step) for candidate in config.candidates for step in candidate.recipe):
         return None
     return read_pool(config.calibration, config.data, set(exam.examples.texts))
+
+
+def corpus_pool(config: RunConfig) -> TextPool | None:
+    """Texts that show what the vocabulary is needed for, judged or not; None where no candidate trims it.
+
+    Raises:
+        DataError: A candidate needs them and there are none.
+    """
+    if not any(isinstance(step, TrimVocabulary) for candidate in config.candidates for step in candidate.recipe):
+        return None
+    return read_pool(config.corpus or config.calibration, config.data, ())
+
+
+def draw_choices(bench: Bench, candidates: Sequence[Trial | Failed]) -> None:
+    """Draw by what importance the heads, neurons and layers of each candidate were chosen."""
+    for trial in candidates:
+        if isinstance(trial, Trial):
+            name = trial.config.name
+            artifact = bench.folder.candidate(name).artifact
+            draw_importance(artifact, name, bench.folder.charts, f"importance-{name}")
 
 
 def try_baseline(bench: Bench) -> Trial:

@@ -15,6 +15,7 @@ from leanglot.models.text_classifier import TextClassifier
 from leanglot.models.torch_quantized import quantize_classifier, save_quantized
 from leanglot.runtimes.base import TokenIds
 from leanglot.techniques import Calibration, HalfPrecision, Int8, Quantization, Runtime, WeightOnly
+from leanglot.techniques.support import learns_from_texts
 from leanglot.techniques.targets import has_arithmetic
 
 
@@ -52,11 +53,6 @@ class Calibrated:
     pad_id: int
 
 
-def needs_calibration(step: object) -> bool:
-    """Whether a step takes activation ranges from texts."""
-    return isinstance(step, Int8) and step.activations == "static"
-
-
 def calibrate(tokenizer: Tokenizer, pad_id: int, step: Quantization, making: Making) -> Calibrated | None:
     """The calibration texts of a step, tokenized; None where it needs none.
 
@@ -64,7 +60,7 @@ def calibrate(tokenizer: Tokenizer, pad_id: int, step: Quantization, making: Mak
         RecipeError: It needs some and there are none.
         DataError: What was asked for cannot be drawn.
     """
-    if not isinstance(step, Int8) or not needs_calibration(step):
+    if not isinstance(step, Int8) or not learns_from_texts(step):
         return None
     if making.calibration is None:
         raise RecipeError(

@@ -225,13 +225,19 @@ def transform(
         return knowing_threads(folder, manifest, cores)
 
 
-def make_making(target_isa: str | None, calibration: DataConfig | None, judged: DataConfig | None = None) -> Making:
+def make_making(
+    target_isa: str | None,
+    calibration: DataConfig | None,
+    judged: DataConfig | None = None,
+    corpus: DataConfig | None = None,
+) -> Making:
     """What making an artifact needs beside the model and the recipe.
 
     Args:
         target_isa: Name of the target's instruction set; None takes this machine's.
-        calibration: Texts that activation ranges may be taken from.
+        calibration: Texts that activation ranges and importance may be taken from.
         judged: Examples whose texts are left out of them.
+        corpus: Texts that show what the vocabulary is needed for.
 
     Raises:
         ConfigError: The instruction set is unknown.
@@ -246,7 +252,8 @@ def make_making(target_isa: str | None, calibration: DataConfig | None, judged: 
     elif calibration is not None:
         pool = read_texts(calibration.path, calibration.columns)
     served = () if examples is None else tuple(sorted(set(examples.languages)))
-    return Making(isa=isa, calibration=pool, served=served)
+    shown = None if corpus is None else read_texts(corpus.path, corpus.columns)
+    return Making(isa=isa, calibration=pool, corpus=shown, served=served)
 
 
 def check_place(out: Path, source: Path, *, force: bool | None) -> None:

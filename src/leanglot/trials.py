@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from leanglot.artifacts import knowing_threads, make_artifact, quantization_of, versions
+from leanglot.artifacts import knowing_threads, make_artifact, quantization_of, steps_on_model, versions
 from leanglot.config import CandidateConfig
 from leanglot.errors import ModelError
 from leanglot.exam import Effort, Exam
@@ -22,7 +21,7 @@ from leanglot.measure.subject import in_memory
 from leanglot.measure.weight import weigh
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.progress import Observer
-from leanglot.quantizers import Making, needs_calibration
+from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.folder import CandidateFolder, RunFolder
@@ -30,85 +29,15 @@ from leanglot.results.manifest import Manifest, file_digest, read_manifest, veri
 from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.predictions import Predictions, read_predictions, write_predictions
 from leanglot.results.records import Environment
+from leanglot.results.shaping import Retokenized
+from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
-from leanglot.techniques import MagnitudePruning, Recipe
+from leanglot.stages import Evaluated, Made, Parity, Trial
+from leanglot.techniques import MagnitudePruning, TrimVocabulary
+from leanglot.techniques.support import learns_from_texts
 
 _INVARIANCE_TEXTS: Final = 24
-
-
-class Made(BaseModel):
-    """The artifact is complete.
-
-    Attributes:
-        manifest: Its manifest, which knows the hash of each of its files.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    manifest: Manifest
-
-
-class Parity(BaseModel):
-    """A plain export was compared with the model on some of the data's texts.
-
-    Attributes:
-        warnings: Where the two differ.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    warnings: tuple[str, ...]
-
-
-class Evaluated(BaseModel):
-    """The predictions are stored.
-
-    Attributes:
-        tokens_per_example: Mean tokens per example, by language.
-        truncated: Examples cut at the maximum length, by language.
-        predictions: SHA-256 of the stored predictions.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    tokens_per_example: dict[str, float]
-    truncated: dict[str, int]
-    predictions: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Everything measured of one candidate.
-
-    Attributes:
-        config: What was asked for.
-        threads: Threads that it ran with.
-        made: The artifact.
-        parity: Whether the export answers like the model.
-        invariance: Whether its answers depend on what else is in a batch.
-        evaluated: Facts about the tokenized examples.
-        predictions: Its answer to each example.
-        weight: Size and sparsity.
-        cold_start: Time and memory of a fresh process.
-        speed: Latency and throughput.
-    """
-
-    config: CandidateConfig
-    threads: int
-    made: Made
-    parity: Parity
-    invariance: Invariance
-    evaluated: Evaluated
-    predictions: Predictions
-    weight: Weight
-    cold_start: ColdStart
-    speed: Speed
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the owner should know."""
-        return (*self.made.manifest.notes, *self.parity.warnings, *self.speed.warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +54,8 @@ class Bench:
         batch_tokens: Largest batch in tokens.
         folder: The run's folder.
         observer: Who is told of the progress.
-        exports: Artifacts whose graph is not quantized, by recipe: quantizing the same graph needs no second export.
+        exports: Artifacts whose graph is not quantized, by the key of their recipe: quantizing the same graph needs no
+            second export.
     """
 
     model: TextClassifier
@@ -137,7 +67,7 @@ class Bench:
     batch_tokens: int
     folder: RunFolder
     observer: Observer
-    exports: dict[Recipe, Path] = field(default_factory=dict)
+    exports: dict[str, Path] = field(default_factory=dict)
 
 
 def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None) -> Trial:
@@ -161,7 +91,7 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
         made = _make(bench, config, artifact)
         store.save("made", made_key, made)
     if config.runtime == "onnxruntime" and quantization_of(config.recipe) is None:
-        bench.exports[config.recipe] = artifact
+        bench.exports[key_of(*config.recipe)] = artifact
     opened = functools.cache(lambda: open_trial(bench, artifact, made, itself=baseline is None))
 
     # INT8 products are not the same on every processor, so answers are not either.
@@ -170,11 +100,14 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
     parity = store.keep("parity", exam_key, Parity, lambda: _compare(bench, config, opened))
     invariance_key = key_of(exam_key, bench.exam.latency_positions)
     invariance = store.keep("invariance", invariance_key, Invariance, lambda: _vary_batches(bench, opened()))
+    retokenized = store.keep("tokens", exam_key, Retokenized, lambda: _retokenize(bench, opened(), made))
     enter("evaluating", len(bench.exam.examples))
     evaluated, predictions = _evaluate(bench, place, store, exam_key, opened, advance)
 
     enter("weighing")
-    weight = store.keep("weight", made_key, Weight, lambda: weigh(artifact, opened()))
+    # What zeros are worth to a compressor is told beside what the baseline is.
+    compressed = baseline is None or any(isinstance(step, MagnitudePruning) for step in config.recipe)
+    weight = store.keep("weight", made_key, Weight, lambda: weigh(artifact, opened(), compressed=compressed))
 
     cold_key = key_of(made_key, machine, _first_text(bench.exam))
     enter("cold start")
@@ -184,7 +117,19 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
     speed_key = key_of(exam_key, machine, bench.exam.latency_positions, bench.exam.batch_positions)
     speed = store.keep("speed", speed_key, Speed, lambda: _time(bench, opened(), baseline, advance))
     enter("done" if store.saved else "kept")
-    return Trial(config, threads_of(bench, made), made, parity, invariance, evaluated, predictions, weight, cold, speed)
+    return Trial(
+        config=config,
+        threads=threads_of(bench, made),
+        made=made,
+        parity=parity,
+        invariance=invariance,
+        retokenized=retokenized,
+        evaluated=evaluated,
+        predictions=predictions,
+        weight=weight,
+        cold_start=cold,
+        speed=speed,
+    )
 
 
 def forget_disturbed(bench: Bench, trial: Trial) -> None:
@@ -206,16 +151,18 @@ def threads_of(bench: Bench, made: Made) -> int:
 
 def _made_key(bench: Bench, config: CandidateConfig) -> str:
     """Everything that shapes an artifact, and the machine where its threads were searched."""
-    texts = bench.making.calibration if any(map(needs_calibration, config.recipe)) else None
+    making, trims = bench.making, any(isinstance(step, TrimVocabulary) for step in config.recipe)
+    learns = trims or any(map(learns_from_texts, config.recipe))
+    pools = (making.calibration, making.corpus if trims else None)
+    texts = [None if pool is None else pool.digest() for pool in pools] if learns else []
     searched = (bench.environment.cpu, bench.environment.threads) if bench.threads is None else ()
-    shaping = (bench.model.source, bench.model.max_length, config, bench.making.isa, versions(config.runtime))
-    return key_of(*shaping, None if texts is None else (texts, bench.making.served), searched)
+    shaping = (bench.model.source, bench.model.max_length, config, making.isa, versions(config.runtime))
+    return key_of(*shaping, texts, making.served if learns else (), searched)
 
 
 def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
     """Make the artifact, and have it know how many threads suit it where the user chose no number."""
-    model_steps = tuple(step for step in config.recipe if isinstance(step, MagnitudePruning))
-    graph = bench.exports.get(model_steps) if config.runtime == "onnxruntime" else None
+    graph = bench.exports.get(key_of(*steps_on_model(config.recipe))) if config.runtime == "onnxruntime" else None
     with atomic_folder(artifact) as folder:
         manifest = make_artifact(bench.model, config, folder, bench.making, graph)
         if bench.threads is None:
@@ -277,6 +224,14 @@ def _describe_tokens(exam: Exam, encoded: Encoded, digest: str) -> Evaluated:
 
 def _vary_batches(bench: Bench, classifier: Classifier) -> Invariance:
     return measure_invariance(classifier, bench.exam.texts(bench.exam.latency_positions[:_INVARIANCE_TEXTS]))
+
+
+def _retokenize(bench: Bench, classifier: Classifier, made: Made) -> Retokenized:
+    """Beside the baseline's tokenizer; nothing to tell where the vocabulary is whole."""
+    if made.manifest.vocabulary is None:
+        return Retokenized()
+    examples, corpus = bench.exam.examples, bench.making.corpus or bench.making.calibration
+    return retokenize(bench.model.tokenizer, classifier.tokenizer, examples.texts, examples.languages, corpus)
 
 
 def _start_cold(bench: Bench, artifact: Path, made: Made) -> ColdStart:

@@ -31,6 +31,7 @@ CANDIDATES = [
 
 def config_for(model: Path, data: Path, out: Path, **changes: object) -> RunConfig:
     values = {"model": str(model), "data": str(data), "output": out, "threads": 1, "candidates": CANDIDATES}
+    values["steps"] = False
     return make_config(values | changes)
 
 

@@ -24,13 +24,20 @@ FLOORS = [
     {
         "artifacts",
         "audit",
+        "chains",
         "cli",
         "demo",
+        "effects",
         "exam",
+        "importances",
         "judging",
         "pipeline",
         "quantizers",
         "repairing",
+        "searching",
+        "retokenizing",
+        "shapers",
+        "stages",
         "steps",
         "sweep",
         "trials",
@@ -59,7 +66,7 @@ HEAVY = {
 }
 
 # Files of cli/ whose public functions are subcommands.
-SUBCOMMANDS = {"runs", "measuring", "making", "quantizing", "tuning"}
+SUBCOMMANDS = {"runs", "measuring", "making", "pruning", "quantizing", "searching", "tuning"}
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60

@@ -87,7 +87,7 @@ def test_the_target_machine_decides_the_range(tiny_classifier, tmp_path):
 @pytest.mark.parametrize("runtime", ["pytorch", "onnxruntime"])
 def test_pruning_comes_before_the_export(tiny_classifier, tmp_path, runtime):
     make_artifact(tiny_classifier, CandidateConfig(name="half", runtime=runtime, recipe=(HALF,)), tmp_path, Making())
-    expected = in_memory(prune(tiny_classifier, HALF), threads=1)
+    expected = in_memory(prune(tiny_classifier, HALF).model, threads=1)
     np.testing.assert_allclose(logits_of(tmp_path), expected.logits(expected.encode(TEXTS).rows), atol=1e-5)
 
 

@@ -15,7 +15,7 @@ from leanglot.config import (
     name_fault,
 )
 from leanglot.errors import ConfigError
-from leanglot.techniques import Int8, MagnitudePruning
+from leanglot.techniques import Int8, MagnitudePruning, TrimVocabulary
 
 LEAST = {"model": "team/model-name", "data": "test.jsonl"}
 
@@ -45,6 +45,8 @@ def test_defaults_are_the_documented_ones():
     assert config.threads is config.max_length is config.limit_per_language is None
     assert config.strict is config.allow_pickle is False
     assert config.candidates == DEFAULT_CANDIDATES
+    assert config.corpus is config.calibration is None
+    assert config.steps is True
     assert config.data.path == Path("test.jsonl")
     assert config.data.columns.text == "text"
 
@@ -61,6 +63,19 @@ def test_the_usual_candidates():
         "pruned-50-int8": (MagnitudePruning(sparsity=0.5), Int8(embeddings=True)),
     }
     assert {candidate.runtime for candidate in DEFAULT_CANDIDATES} == {"onnxruntime"}
+
+
+def test_a_corpus_adds_candidates_with_a_trimmed_vocabulary():
+    config = make_config({**LEAST, "corpus": "log.jsonl"})
+    assert config.candidates[: len(DEFAULT_CANDIDATES)] == DEFAULT_CANDIDATES
+    added = {each.name: each.recipe for each in config.candidates[len(DEFAULT_CANDIDATES) :]}
+    assert added == {"trimmed": (TrimVocabulary(),), "trimmed-int8": (TrimVocabulary(), Int8(embeddings=True))}
+
+
+def test_a_corpus_that_cannot_be_used_is_one_fault():
+    with pytest.raises(ConfigError, match="1 setting cannot be used") as error:
+        make_config({**LEAST, "corpus": 7})
+    assert "corpus" in error.value.message
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """Charts as files: PNG and SVG, the same bytes for the same report, each file complete or not there at all."""
 
 import io
+import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
 
-from leanglot.charts import drop_heatmap, language_accuracy, overview
+from leanglot.charts import drop_heatmap, language_accuracy, overview, waterfall
 from leanglot.charts.style import style
 from leanglot.results.atomic import write_bytes_atomically
 from leanglot.results.records import RunReport
@@ -20,6 +22,23 @@ CHARTS: Final[Mapping[str, Callable[[RunReport], Figure]]] = {
 _PNG_DPI: Final = 150
 
 
+def waterfalls(report: RunReport) -> Mapping[str, str]:
+    """The candidates whose steps the run shows, by their chart's name, such as ``waterfall-small``."""
+    charts: dict[str, str] = {}
+    for candidate in report.chains:
+        # Reports come from outside, so a name may be none for a file, or differ from another in such signs alone.
+        name = f"waterfall-{re.sub(r'[^A-Za-z0-9._-]', '-', candidate)[:100]}"
+        free = (name, *(f"{name}-{number}" for number in range(2, len(charts) + 2)))
+        charts[next(each for each in free if each not in charts)] = candidate
+    return charts
+
+
+def drawings(report: RunReport) -> Mapping[str, Callable[[RunReport], Figure]]:
+    """What draws each chart of a run, by the chart's name: those of every run, then one of each chain."""
+    steps = {name: partial(waterfall.draw, name=candidate) for name, candidate in waterfalls(report).items()}
+    return {**CHARTS, **steps}
+
+
 def write_charts(report: RunReport, folder: Path) -> tuple[Path, ...]:
     """Draws every chart and writes it as PNG and as SVG.
 
@@ -28,18 +47,33 @@ def write_charts(report: RunReport, folder: Path) -> tuple[Path, ...]:
         folder: Where the files go; made when missing. Files of the same names are replaced.
 
     Returns:
-        The files written, such as ``overview.png`` and ``overview.svg``, in the order of `CHARTS`.
+        The files written, such as ``overview.png`` and ``overview.svg``, in the order of `drawings`.
+
+    Raises:
+        RunError: When a chain names candidates that the report does not have.
+        StorageError: When the folder or a file cannot be written.
+    """
+    return tuple(path for name, draw in drawings(report).items() for path in write_figure(draw(report), folder, name))
+
+
+def write_figure(figure: Figure, folder: Path, stem: str) -> tuple[Path, Path]:
+    """Writes a figure as PNG and as SVG.
+
+    Args:
+        figure: The figure.
+        folder: Where the files go; made when missing. Files of the same names are replaced.
+        stem: Their name without an ending.
+
+    Returns:
+        The files written, the PNG first.
 
     Raises:
         StorageError: When the folder or a file cannot be written.
     """
-    paths = []
-    for name, draw in CHARTS.items():
-        figure = draw(report)
-        for suffix, content in (("png", png_bytes(figure)), ("svg", svg_bytes(figure))):
-            paths.append(folder / f"{name}.{suffix}")
-            write_bytes_atomically(paths[-1], content)
-    return tuple(paths)
+    png, svg = folder / f"{stem}.png", folder / f"{stem}.svg"
+    write_bytes_atomically(png, png_bytes(figure))
+    write_bytes_atomically(svg, svg_bytes(figure))
+    return png, svg
 
 
 def png_bytes(figure: Figure) -> bytes:

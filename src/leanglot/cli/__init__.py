@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from leanglot.cli.console import show_error
-from leanglot.cli.making import export, prune
+from leanglot.cli.making import export
 from leanglot.cli.measuring import benchmark, doctor, evaluate
+from leanglot.cli.pruning import prune, trim_vocabulary
 from leanglot.cli.quantizing import quantize
 from leanglot.cli.runs import demo, optimize, recommend, report
+from leanglot.cli.searching import search_sparsity
 from leanglot.cli.tuning import repair, sweep
 from leanglot.errors import LeanglotError
 from leanglot.quiet import quiet_imports
@@ -44,7 +46,8 @@ def make_app() -> typer.Typer:
     )
     app.callback()(common)
     for command in (
-        *(demo, optimize, evaluate, benchmark, quantize, prune, export, sweep, repair, report, recommend, doctor),
+        *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, search_sparsity, export),
+        *(sweep, repair, report, recommend, doctor),
     ):
         app.command()(command)
     return app

@@ -13,20 +13,6 @@ from leanglot.cli.options import (
 )
 
 
-def prune(
-    model: Model,
-    out: NewFolder,
-    sparsity: Annotated[float, typer.Option(help="Share of the linear layers' weights set to zero, in [0, 1).")],
-    scope: Annotated[str, typer.Option(help="global: one ranking of all layers; layer: each layer's own.")] = "global",
-    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
-    allow_pickle: AllowPickle = False,
-    force: Force = False,
-) -> None:
-    """Write an artifact whose smallest weights are zero."""
-    step = {"technique": "magnitude", "sparsity": sparsity, "scope": scope}
-    _transform(model, out, "pruned", runtime, [step], allow_pickle=allow_pickle, force=force)
-
-
 def export(
     model: Model,
     out: NewFolder,

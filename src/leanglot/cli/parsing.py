@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from leanglot.errors import ConfigError
 
 if TYPE_CHECKING:
+    import typer
+
     from leanglot.config import DataConfig
     from leanglot.exam import Effort
     from leanglot.steps import Setting
@@ -72,3 +74,46 @@ def named_numbers(flag: str, options: Sequence[str], form: str, hint: str) -> di
         except ValueError:
             raise ConfigError(f"{flag} {option} is not of the form {form}.", hint) from None
     return found
+
+
+def units(options: Sequence[str | None]) -> Any:  # noqa: ANN401 - a list, or lists by layer
+    """Numbers of layers from ``1,3``; numbers of heads by layer from ``0:1,3`` for each layer.
+
+    Raises:
+        ConfigError: An option is not of that form.
+    """
+    lists: list[int] = []
+    by_layer: dict[int, list[int]] = {}
+    for option in options:
+        if option is None:
+            continue
+        layer, colon, numbers = option.rpartition(":")
+        try:
+            found = [int(number) for number in numbers.split(",")]
+            if colon:
+                by_layer.setdefault(int(layer), []).extend(found)
+            else:
+                lists.extend(found)
+        except ValueError:
+            raise ConfigError(
+                f"{option!r} names no layers and no heads.", "For example: --remove-layers 1,3 or --remove-heads 0:1,3."
+            ) from None
+    return by_layer or lists
+
+
+def refuse_idle(context: "typer.Context", names: Sequence[str], why: str) -> None:
+    """Refuse options that were typed and have no effect.
+
+    Raises:
+        ConfigError: One was.
+    """
+    typed = [name for name in names if was_typed(context, name)]
+    if typed:
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in typed)
+        raise ConfigError(f"{given} {'has' if len(typed) == 1 else 'have'} no effect here: {why}.", "Leave it out.")
+
+
+def was_typed(context: "typer.Context", name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -64,8 +64,12 @@ def optimize(
     max_length: Annotated[int | None, typer.Option(min=4, help="Longest input in tokens.")] = None,
     target_isa: TargetIsa = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="Texts for static activations and for repair, none of them judged.")
+        Path | None, typer.Option(help="Texts for static activations, importance and repair, none of them judged.")
     ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="Texts that show what the vocabulary is needed for: adds trimmed candidates.")
+    ] = None,
+    steps: Annotated[bool, typer.Option(help="Measure candidates of several steps after each of them too.")] = True,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put layers of quantized candidates that harm a language back to FP32.")
     ] = False,
@@ -95,7 +99,8 @@ def optimize(
         values |= {"alpha": alpha, "threads": threads, "seed": seed, "limit_per_language": limit}
         values |= {"max_length": max_length, "strict": strict, "allow_pickle": allow_pickle, "target_isa": target_isa}
         values |= {} if calibration is None else {"calibration": {"path": calibration, "columns": columns}}
-        values |= {"repair": {}} if repair else {}
+        values |= {} if corpus is None else {"corpus": {"path": corpus, "columns": columns}}
+        values |= {"repair": {}, "steps": steps} if repair else {"steps": steps}
         config = make_config(values if out is None else values | {"output": out}, "The options")
     _optimize(config, quick=quick)
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import typer
 from pydantic import TypeAdapter
 
-from leanglot.cli.parsing import named_numbers
+from leanglot.cli.parsing import named_numbers, was_typed
 from leanglot.errors import ConfigError
 from leanglot.techniques import Recipe, Runtime
 from leanglot.techniques.support import runtimes_of
@@ -68,15 +68,15 @@ def quantization_step(scheme: str, given: Mapping[str, Any], context: typer.Cont
         *(_CALIBRATION if static else ()),
         *(("calibration", "data") if static else ()),
     }
-    idle = sorted(name for name in given.keys() - able if _typed(context, name))
+    idle = sorted(name for name in given.keys() - able if was_typed(context, name))
     if idle:
         raise ConfigError(f"--scheme {scheme} takes no {_options(idle)}.", f"It takes {_options(sorted(able))}.")
     for name, option, value in (("percentile", "method", "percentile"), ("temperature", "balance", "temperature")):
-        if _typed(context, name) and given[option] != value:
+        if was_typed(context, name) and given[option] != value:
             raise ConfigError(f"--{name} has no effect with --{option} {given[option]}.", f"Add --{option} {value}.")
     step = {**fixed, **{name: given[name] for name in _OPTIONS[fixed["technique"]] if given[name] is not None}}
     if static:
-        asked = {key: given[name] for name, key in _CALIBRATION.items() if _typed(context, name)}
+        asked = {key: given[name] for name, key in _CALIBRATION.items() if was_typed(context, name)}
         step["calibration"] = asked
     return step
 
@@ -98,8 +98,3 @@ def best_runtime(scheme: str) -> Runtime:
     """The first of the engines that can do a scheme."""
     (step,) = TypeAdapter(Recipe).validate_python([chosen_scheme(scheme)])
     return runtimes_of(step)[0]
-
-
-def _typed(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

@@ -1,6 +1,13 @@
 """The settings of a run, and reading them from YAML."""
 
-from leanglot.config.loading import MAX_CONFIG_BYTES, load_config, make_candidate, make_config, make_data
+from leanglot.config.loading import (
+    MAX_CONFIG_BYTES,
+    load_config,
+    make_candidate,
+    make_config,
+    make_data,
+    make_importance,
+)
 from leanglot.config.settings import (
     BASELINE_NAME,
     DEFAULT_CANDIDATES,
@@ -25,5 +32,6 @@ __all__ = [
     "make_candidate",
     "make_config",
     "make_data",
+    "make_importance",
     "name_fault",
 ]

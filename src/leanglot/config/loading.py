@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from leanglot.config.faults import described
 from leanglot.config.settings import CandidateConfig, DataConfig, RunConfig, repeated_names
 from leanglot.errors import ConfigError
+from leanglot.techniques import Importance
 
 MAX_CONFIG_BYTES: Final = 1_000_000
 
@@ -50,6 +51,21 @@ def make_data(values: Mapping[str, object]) -> DataConfig:
     return _validated(DataConfig, values, "The data")
 
 
+def make_importance(values: Mapping[str, object]) -> Importance:
+    """Checks how importance is measured.
+
+    Args:
+        values: Settings as under ``importance`` in the YAML file, by key.
+
+    Returns:
+        The checked settings.
+
+    Raises:
+        ConfigError: Naming every fault at once.
+    """
+    return _validated(Importance, values, "The importance")
+
+
 def make_candidate(values: Mapping[str, object]) -> CandidateConfig:
     """Checks the settings of one candidate.
 
@@ -84,7 +100,9 @@ def load_config(path: Path) -> RunConfig:
     values, repeated = _parsed(path, _contents(path))
     config = _checked(values, str(path), repeated)
     folder = path.resolve().parent
-    data, calibration = (_in_folder(source, folder) for source in (config.data, config.calibration))
+    data, calibration, corpus = (
+        _in_folder(source, folder) for source in (config.data, config.calibration, config.corpus)
+    )
     output = folder / config.output.expanduser()
     model = folder / Path(config.model).expanduser()
     is_folder = config.model.startswith((".", "~")) or model.exists()
@@ -92,6 +110,7 @@ def load_config(path: Path) -> RunConfig:
         update={
             "data": data,
             "calibration": calibration,
+            "corpus": corpus,
             "output": output,
             "model": str(model) if is_folder else config.model,
         }

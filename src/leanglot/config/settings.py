@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from leanglot.techniques import Int8, MagnitudePruning, Recipe, Runtime
+from leanglot.techniques import Int8, MagnitudePruning, Recipe, Runtime, TrimVocabulary
 from leanglot.techniques.support import recipe_fault
 from leanglot.techniques.targets import TargetIsa
 
@@ -128,6 +128,15 @@ def _default_candidates() -> tuple[CandidateConfig, ...]:
 
 
 DEFAULT_CANDIDATES: Final = _default_candidates()
+TRIMMED_CANDIDATES: Final = (
+    CandidateConfig(name="trimmed", recipe=(TrimVocabulary(),)),
+    CandidateConfig(name="trimmed-int8", recipe=(TrimVocabulary(), Int8(embeddings=True))),
+)
+
+
+def _usual_candidates(validated: dict[str, Any]) -> tuple[CandidateConfig, ...]:
+    """Where texts show what the vocabulary is needed for, it is trimmed too."""
+    return DEFAULT_CANDIDATES if validated["corpus"] is None else (*DEFAULT_CANDIDATES, *TRIMMED_CANDIDATES)
 
 
 def _unique(candidates: tuple[CandidateConfig, ...]) -> tuple[CandidateConfig, ...]:
@@ -180,10 +189,13 @@ class RunConfig(BaseModel):
         strict: Recommend certified candidates only.
         allow_pickle: Load pickled weights, which can run code; off, safetensors only.
         target_isa: Instruction set of the machine that the candidates are made for; None takes this one's.
-        calibration: Texts that activation ranges are taken from, where a candidate needs them: a file like ``data``,
-            whose labels may be missing. None takes the training split of ``data``.
+        calibration: Texts that activation ranges and importance are taken from, where a candidate needs them: a file
+            like ``data``, whose labels may be missing. None takes the training split of ``data``.
+        corpus: Texts that show which pieces of the vocabulary each language uses, such as a log of what the model was
+            asked; labels may be missing. None takes those of ``calibration``, judged or not.
         repair: Put layers of quantized candidates that harm a language back to FP32; None leaves them as they are.
         candidates: The variants to try. The baseline, plain PyTorch in FP32, is always added.
+        steps: Measure candidates of several steps after each of them too, and show what each step did.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -202,5 +214,9 @@ class RunConfig(BaseModel):
     allow_pickle: bool = Field(default=False, strict=True)
     target_isa: TargetIsa | None = None
     calibration: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
+    corpus: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
     repair: RepairConfig | None = None
-    candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)] = DEFAULT_CANDIDATES
+    candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)] = Field(
+        default_factory=_usual_candidates
+    )
+    steps: bool = Field(default=True, strict=True)

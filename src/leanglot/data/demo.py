@@ -18,6 +18,7 @@ TEST_SHARE: Final = 0.55
 MIN_TEMPLATES: Final = 4
 TRAIN_PER_TEMPLATE: Final = 4
 TEST_PER_TEMPLATE: Final = 2
+LOG_PER_TEMPLATE: Final = 10
 # A language with so many test templates gets one sentence of each: a second one would say little that is new.
 MANY_TEMPLATES: Final = 300
 # Languages with so many templates that their own test can settle a drop of about one point.
@@ -80,6 +81,40 @@ def demo_data() -> DemoData:
     temporary.write_text(_to_json(data), encoding="utf-8")
     temporary.replace(file)
     return data
+
+
+def demo_log() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What an assistant of such users might have logged: unlabelled sentences from all templates, drawn anew.
+
+    They show which pieces of the vocabulary each language uses. Nine of ten judged sentences are not among them; those
+    that are have templates that make few sentences, as real users repeat short ones too.
+
+    Returns:
+        The texts, and the language of each.
+
+    Raises:
+        MissingExtraError: The extra ``demo`` is not installed.
+    """
+    file = cache_folder() / "demo-data" / f"log-{LOG_PER_TEMPLATE}-{_fingerprint()}.json"
+    if not file.is_file():
+        rows = _log(sorted(supplied_values()))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(list(zip(*rows, strict=True)), ensure_ascii=False), encoding="utf-8")
+        temporary.replace(file)
+    texts, languages = json.loads(file.read_text(encoding="utf-8"))
+    return tuple(texts), tuple(languages)
+
+
+def _log(languages: Iterable[str]) -> list[tuple[str, str]]:
+    rows: dict[tuple[str, str], None] = {}
+    for language in languages:
+        grammar = load_grammar(language)
+        split = split_templates(grammar)
+        rng = random.Random(f"{SEED}/{language}/log")
+        sampled = _sample(grammar, (*split.train, *split.test), LOG_PER_TEMPLATE, rng)
+        rows |= {(text, language): None for text, *_ in sampled}
+    return list(rows)
 
 
 def split_templates(grammar: Grammar) -> _Split:

@@ -20,7 +20,7 @@ _LABEL: Final = "(label)"
 
 @dataclass(frozen=True, slots=True)
 class TextPool:
-    """Texts that calibration may draw from; none of them is judged.
+    """Texts to learn from.
 
     Attributes:
         texts: At least one.
@@ -33,6 +33,10 @@ class TextPool:
     languages: tuple[str, ...]
     source: str
     notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 of texts and languages in order."""
+        return Examples(self.texts, ("",) * len(self.texts), self.languages).digest()
 
 
 def read_texts(path: Path, columns: Columns, judged: Collection[str] = (), *, also_judged: bool = False) -> TextPool:
@@ -55,8 +59,9 @@ def read_texts(path: Path, columns: Columns, judged: Collection[str] = (), *, al
     split_column = split if split in table.columns and columns.split != NO_COLUMN else None
     if also_judged and split_column is None:
         raise DataError(
-            f"{path} has no column {split!r}, so all its rows are there to judge on, and none to calibrate on.",
-            "Give other texts: --calibration FILE, or the key calibration in a config file; or add the column.",
+            f"{path} has no column {split!r}, so all its rows are there to judge on, and none to learn from.",
+            "Give other texts: --calibration FILE (for a vocabulary, --corpus FILE), or that key in a config file; or "
+            "add the column.",
         )
     rows, notes = _training_rows(path, table, split_column)
     filled = [row for row in rows if not _is_blank(row[1].get(columns.text))]
@@ -155,7 +160,7 @@ def _training_rows(path: Path, table: Table, split: str | None) -> tuple[_Rows, 
     told = ", ".join(f"{count:,} of {name[:40]}" for name, count in others.most_common(5))
     if not rows:
         raise DataError(
-            f"{path} has no training rows to calibrate on: its column {split!r} holds {told}.",
+            f"{path} has no training rows to learn from: its column {split!r} holds {told}.",
             "Give the file with the rows of the split train; or, if none of its texts is ever judged on, take all rows "
             "with --split-column none.",
         )

@@ -1,6 +1,7 @@
-"""One timed call of an engine, and the pause before engines take turns."""
+"""One timed call of an engine, the pause before engines take turns, and tokens to call them with."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -28,3 +29,18 @@ def settle(runner: Classifier, row: TokenIds) -> None:
     """Let the other engine's threads stop spinning, and wake this one's, before it is timed."""
     time.sleep(_PAUSE_S)
     timed_call(runner, row)
+
+
+def random_rows(classifier: Classifier, lengths: Sequence[int], count: int, seed: int = 0) -> list[TokenIds]:
+    """Rows of ids that the tokenizer knows, within what the model reads.
+
+    Args:
+        classifier: What is going to be called.
+        lengths: Tokens per row.
+        count: How often each length comes, in turns with the others.
+        seed: Seed of the tokens.
+    """
+    manifest, rng = classifier.manifest, np.random.default_rng(seed)
+    known = sorted(set(classifier.tokenizer.get_vocab().values()) - {manifest.pad_id})
+    fitting = [min(length, manifest.max_length) for length in lengths]
+    return [rng.choice(known, length) for _ in range(count) for length in fitting]

@@ -37,4 +37,6 @@ def describe(model: TextClassifier) -> Manifest:
         pad_id=model.pad_id,
         source=model.source,
         recipe=model.recipe,
+        pruning=model.pruning,
+        vocabulary=model.vocabulary,
     )

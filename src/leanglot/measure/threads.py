@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from leanglot.errors import ConfigError
-from leanglot.measure.calls import settle, timed_call
+from leanglot.measure.calls import random_rows, settle, timed_call
 from leanglot.results.measures import ThreadSearch
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
@@ -56,7 +56,7 @@ def search_threads(
         raise ConfigError(f"The number of threads is {most}.", "Allowed are whole numbers from 1 on.")
     first, *others = thread_counts(most)
     best = _Runner(first, open_with(first))
-    rows = _random_rows(best.classifier, seed)
+    rows = random_rows(best.classifier, _LENGTHS, _ROWS_PER_LENGTH, seed)
     _warm_up(best, rows)
     if not others:
         _take_turns([best], rows, rounds, budget_s)
@@ -101,11 +101,3 @@ def choose(p50_ms: dict[int, float]) -> ThreadSearch:
 def thread_counts(most: int) -> list[int]:
     """The powers of two below ``most``, and ``most``."""
     return [*(2**power for power in range(most.bit_length()) if 2**power < most), most]
-
-
-def _random_rows(classifier: Classifier, seed: int) -> list[TokenIds]:
-    """Rows of ids that the tokenizer knows, of typical lengths within what the model reads."""
-    manifest, rng = classifier.manifest, np.random.default_rng(seed)
-    known = sorted(set(classifier.tokenizer.get_vocab().values()) - {manifest.pad_id})
-    lengths = [min(length, manifest.max_length) for length in _LENGTHS]
-    return [rng.choice(known, length) for _ in range(_ROWS_PER_LENGTH) for length in lengths]

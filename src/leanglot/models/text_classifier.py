@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from leanglot.errors import ModelError
 from leanglot.models.folder_checks import check_config, check_weights, precision_notes
+from leanglot.models.sliced import is_sliced, load_sliced
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import file_digest, is_artifact, read_manifest
 from leanglot.results.shaping import PruningFacts, VocabularyFacts
@@ -80,6 +81,7 @@ def load_text_classifier(
     tokenizer.no_padding()
     tokenizer.enable_truncation(longest, direction=getattr(loaded, "truncation_side", "right"))
     pad_id = module.config.pad_token_id
+    manifest = read_manifest(folder) if is_artifact(folder) else None
     return TextClassifier(
         module=module,
         tokenizer=tokenizer,
@@ -88,8 +90,10 @@ def load_text_classifier(
         pad_id=0 if pad_id is None else int(pad_id),
         source=folder_digest(folder),
         name=name or folder.resolve().name,
-        recipe=read_manifest(folder).recipe if is_artifact(folder) else (),
+        recipe=() if manifest is None else manifest.recipe,
         notes=precision_notes(folder),
+        pruning=() if manifest is None else manifest.pruning,
+        vocabulary=None if manifest is None else manifest.vocabulary,
     )
 
 
@@ -175,6 +179,17 @@ def _load_tokenizer(folder: Path) -> tuple[object, Tokenizer]:
 
 
 def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:
+    module = load_sliced(folder) if is_sliced(folder) else _load_plain(folder, pickled=pickled)
+    for name, weight in module.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(
+                f"The weights {name} in {folder} hold NaN or infinity.",
+                "Save the model again, from a sound checkpoint.",
+            )
+    return module
+
+
+def _load_plain(folder: Path, *, pickled: bool) -> PreTrainedModel:
     try:
         with quiet_transformers():
             module, info = AutoModelForSequenceClassification.from_pretrained(
@@ -197,12 +212,6 @@ def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:
             f"{f' and {len(missing) - 4} more' if len(missing) > 4 else ''}; they would be random.",
             "Fine-tune the model for classification first, then save it with its head.",
         )
-    for name, weight in module.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise ModelError(
-                f"The weights {name} in {folder} hold NaN or infinity.",
-                "Save the model again, from a sound checkpoint.",
-            )
     loaded: PreTrainedModel = module.eval()
     return loaded
 

@@ -10,13 +10,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
-from transformers.initialization import no_init_weights
+from transformers import PreTrainedModel
 
 from leanglot.errors import ModelError, RecipeError
 from leanglot.models.half_layers import DTYPES, Precision, castable_layers, keep_layers, to_half
 from leanglot.models.layer_swap import check_finite, quantizable_layers, swap_layers
 from leanglot.models.packed import PackedWeight, Scheme, stored_shapes
+from leanglot.models.sliced import build_module
 from leanglot.models.text_classifier import TextClassifier, save_tokenizer
 from leanglot.quiet import quiet_transformers
 from leanglot.techniques import HalfPrecision, Int8, Quantization
@@ -98,7 +98,7 @@ def load_quantized(folder: Path, step: Quantization) -> PreTrainedModel:
         ModelError: The file or the config is damaged, or they do not belong to such a step.
     """
     tensors = _read(folder / WEIGHTS_NAME)
-    module = _build(folder)
+    module = build_module(folder)
     try:
         schemes, left = _plan(module, step, str(folder))
     except RecipeError as error:
@@ -164,23 +164,6 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ModelError(
             f"{path} cannot be read: {str(error)[:300]}", "The file may be damaged: make the artifact again."
         ) from error
-
-
-def _build(folder: Path) -> PreTrainedModel:
-    """The model that the config describes, its parameters without values, which takes neither time nor memory."""
-    try:
-        with quiet_transformers(), no_init_weights():
-            config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-            module = AutoModelForSequenceClassification.from_config(
-                config, dtype=torch.float32, trust_remote_code=False
-            )
-    except Exception as error:  # transformers raises many types for a config it cannot read
-        raise ModelError(
-            f"transformers cannot build a model from {folder / 'config.json'}: {str(error)[:300]}",
-            "The file may be damaged: make the artifact again.",
-        ) from error
-    built: PreTrainedModel = module
-    return built
 
 
 def _stored(tensors: Mapping[str, Tensor], name: str, weight: Tensor, scheme: Scheme, folder: Path) -> PackedWeight:

@@ -7,10 +7,19 @@ from leanglot.config import RepairConfig, RunConfig
 from leanglot.data.pool import TextPool
 from leanglot.measure.subject import in_memory
 from leanglot.models.text_classifier import linear_layers
-from leanglot.repairing.search import Patient, find_repair, judged_examples, keeping, probes_from
+from leanglot.repairing.search import (
+    Patient,
+    find_repair,
+    judged_examples,
+    keeping,
+    probes_from,
+    reference_for,
+    shaped_patient,
+)
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.repairs import Repair
-from leanglot.trials import Bench, Trial, run_trial, threads_of
+from leanglot.stages import Trial
+from leanglot.trials import Bench, run_trial, threads_of
 
 
 def repair_trial(
@@ -37,15 +46,20 @@ def repair_trial(
     """
     limits, place = config.repair or RepairConfig(), bench.folder.candidate(trial.config.name)
     reference = in_memory(bench.model, threads_of(bench, baseline.made))
-    patient = Patient(
-        model=bench.model,
-        candidate=trial.config,
-        artifact=place.artifact,
-        making=bench.making,
-        threads=trial.threads,
-        exported=bench.exports.get(trial.config.recipe[:-1]) if trial.config.runtime == "onnxruntime" else None,
+    patient = shaped_patient(
+        Patient(
+            model=bench.model,
+            candidate=trial.config,
+            artifact=place.artifact,
+            making=bench.making,
+            threads=trial.threads,
+            exported=bench.exports.get(key_of(*trial.config.recipe[:-1]))
+            if trial.config.runtime == "onnxruntime"
+            else None,
+        )
     )
-    rows, levels = reference.encode(bench.exam.examples.texts).rows, (config.margin, config.alpha)
+    unquantized = reference_for(patient, reference, bench.environment.threads)
+    rows, levels = unquantized.encode(bench.exam.examples.texts).rows, (config.margin, config.alpha)
     judged = judged_examples(bench.exam, rows, baseline.predictions.correct, levels, bench.batch_tokens)
     passes = len(linear_layers(bench.model.module)) + 3  # all alone, then none, all, and about one put back
     bench.observer.enter(trial.config.name, "repairing", passes)
@@ -56,7 +70,7 @@ def repair_trial(
         "repair",
         key,
         Repair,
-        lambda: find_repair(patient, reference, judged, probes_from(pool, reference), limits, advance),
+        lambda: find_repair(patient, unquantized, judged, probes_from(pool, unquantized), limits, advance),
     )
     bench.observer.enter(trial.config.name, "done")
     if not found.layers:

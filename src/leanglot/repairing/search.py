@@ -2,20 +2,21 @@
 
 import functools
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leanglot.artifacts import make_artifact, quantization_of
+from leanglot.artifacts import make_artifact, quantization_of, steps_on_model
 from leanglot.compress.undo import Undoing, compare, open_undone
 from leanglot.config import CandidateConfig, RepairConfig
 from leanglot.data.calibration import draw
 from leanglot.data.pool import TextPool
 from leanglot.errors import RecipeError
 from leanglot.exam import Exam
+from leanglot.measure.subject import in_memory
 from leanglot.models.text_classifier import TextClassifier, linear_layers
 from leanglot.quantizers import Making
 from leanglot.results.atomic import scratch_folder
@@ -24,6 +25,7 @@ from leanglot.results.repairs import Repair
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load, load_tokenizer
+from leanglot.shapers import carry_out
 from leanglot.techniques import Calibration, HalfPrecision, Quantization
 from leanglot.techniques.patterns import matches
 from leanglot.tune.divergence import Probes
@@ -84,6 +86,26 @@ class _Variants:
         return load(folder, patient.threads)
 
 
+def shaped_patient(patient: Patient) -> Patient:
+    """The same patient as a quantization of the model that its steps before it give: these are carried out once."""
+    *before, last = patient.candidate.recipe
+    if not before:
+        return patient
+    model = carry_out(patient.model, steps_on_model(patient.candidate.recipe), patient.making).model
+    return replace(patient, model=model, candidate=patient.candidate.model_copy(update={"recipe": (last,)}))
+
+
+def reference_for(patient: Patient, baseline: Classifier, threads: int) -> Classifier:
+    """What answers like the candidate before its quantization: its tokens may be others than the baseline's.
+
+    Args:
+        patient: From `shaped_patient`.
+        baseline: The model before compression.
+        threads: Threads to run with.
+    """
+    return baseline if patient.model.vocabulary is None else in_memory(patient.model, threads)
+
+
 def find_repair(
     patient: Patient,
     baseline: Classifier,
@@ -96,8 +118,8 @@ def find_repair(
 
     Args:
         patient: The candidate.
-        baseline: The model before compression.
-        judged: The judged examples.
+        baseline: From `reference_for`.
+        judged: The judged examples, tokenized for it.
         probes: Texts that layers are ranked on, none of them judged.
         limits: How far to go.
         on_pass: Called with 1 after each variant.

@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from leanglot.artifacts import knowing_threads, make_artifact
 from leanglot.config import CandidateConfig, DataConfig, RepairConfig
 from leanglot.data.pool import find_pool
-from leanglot.errors import ModelError
+from leanglot.errors import ModelError, RecipeError
 from leanglot.exam import QUICK, Exam, prepare_exam
 from leanglot.measure.quality import answer_all
 from leanglot.measure.speed import measure_speed
@@ -17,7 +18,16 @@ from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, linear_layers, load_text_classifier
 from leanglot.progress import Observer, Silent
 from leanglot.quantizers import Making
-from leanglot.repairing.search import Patient, find_repair, judged_examples, keeping, probes_from, quantization
+from leanglot.repairing.search import (
+    Patient,
+    find_repair,
+    judged_examples,
+    keeping,
+    probes_from,
+    quantization,
+    reference_for,
+    shaped_patient,
+)
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.environment import available_cores
 from leanglot.results.manifest import read_manifest
@@ -64,14 +74,17 @@ def repair_artifact(
     exam = prepare_exam(setting.data, loaded.labels, QUICK, setting.limit, setting.seed)
     pool = find_pool(calibration, setting.data, set(exam.examples.texts))
     making = Making(read_manifest(artifact).target_isa, calibration=pool, served=tuple(exam.summary.examples))
-    patient = Patient(loaded, candidate, artifact, making, threads)
+    patient = shaped_patient(Patient(loaded, candidate, artifact, making, threads))
+    _check_same_shape(patient.model, artifact)
     observer.plan([artifact.name])
     observer.enter(artifact.name, "evaluating", len(exam.examples))
     rows, advance = baseline.encode(exam.examples.texts).rows, functools.partial(observer.advance, artifact.name)
     answers = answer_all(baseline, rows, setting.batch_tokens, advance)
     judged = judged_examples(exam, rows, answers.predicted == exam.expected, levels, setting.batch_tokens)
     observer.enter(artifact.name, "repairing", len(linear_layers(loaded.module)) + 3)
-    found = find_repair(patient, baseline, judged, probes_from(pool, baseline), limits, advance)
+    reference = reference_for(patient, baseline, threads)
+    judged = replace(judged, rows=reference.encode(exam.examples.texts).rows)
+    found = find_repair(patient, reference, judged, probes_from(pool, reference), limits, advance)
     if found.layers:
         observer.enter(artifact.name, "making")
         with atomic_folder(out) as folder:
@@ -96,6 +109,16 @@ def _origin(model: str, artifact: Path, setting: Setting) -> tuple[TextClassifie
     candidate = CandidateConfig(name=manifest.name, runtime=manifest.runtime, recipe=recipe)
     quantization(candidate)
     return loaded, candidate
+
+
+def _check_same_shape(model: TextClassifier, artifact: Path) -> None:
+    """Steps that learned from other texts may have cut something else than the artifact's did."""
+    manifest = read_manifest(artifact)
+    if (model.pruning, model.vocabulary) != (manifest.pruning, manifest.vocabulary):
+        raise RecipeError(
+            f"{artifact} was pruned or trimmed on other texts than these, so its FP32 form cannot be made again.",
+            "As MODEL, give the artifact before its quantization: leanglot prune or trim-vocabulary, for pytorch.",
+        )
 
 
 def _measured(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from leanglot.charts.files import CHARTS, svg_bytes
+from leanglot.charts.files import drawings, svg_bytes, waterfalls
 from leanglot.charts.style import GRID, INK, MUTED, SURFACE
 from leanglot.errors import RunError
+from leanglot.report.format import plain
 from leanglot.results.records import RunReport
 
 _DARK: Final[Mapping[str, str]] = {INK: "#e6ebf1", MUTED: "#a7b2be", GRID: "#36404b", SURFACE: "#171c22"}
@@ -80,13 +81,25 @@ def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Pict
     Raises:
         RunError: When a file cannot be read or is not an SVG picture with a size.
     """
+    texts = {**TEXTS, **{name: _steps_text(candidate) for name, candidate in waterfalls(report).items()}}
     found = []
-    for name, draw in CHARTS.items():
+    for name, draw in drawings(report).items():
         if charts is None:
-            found.append(_picture(TEXTS[name], svg_bytes(draw(report)).decode(), f"chart {name}"))
+            found.append(_picture(texts[name], svg_bytes(draw(report)).decode(), f"chart {name}"))
         elif name in charts:
-            found.append(_picture(TEXTS[name], _read(charts[name]), str(charts[name])))
+            found.append(_picture(texts[name], _read(charts[name]), str(charts[name])))
     return tuple(found)
+
+
+def _steps_text(candidate: str) -> ChartText:
+    return ChartText(
+        f"What each step of {plain(candidate)} gains and costs",
+        f"Two waterfalls over the steps of {plain(candidate)}, of the size on disk and of the median latency: what "
+        "each step takes off or adds. Below, a grid of steps by languages: the drop at each step and the verdict after "
+        "it. The table of its steps above has the sizes, the medians and the languages newly harmed.",
+        "The latency is the baseline's divided by each speed-up, since each candidate was timed side by side with the "
+        "baseline alone. In the grid red is a loss at that step; the sign is the verdict against the baseline.",
+    )
 
 
 def themed(svg: str) -> str:

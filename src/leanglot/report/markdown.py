@@ -8,6 +8,7 @@ from leanglot.charts.labels import challengers
 from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
 from leanglot.charts.style import VERDICT_SIGN
 from leanglot.report.alarms import alarm_codes, alarm_lines, explaining_pages
+from leanglot.report.chains import HOW_STEPS_READ, STEP_COLUMNS, ChainTable, StepRow, chain_tables
 from leanglot.report.format import (
     GOAL_WORD,
     in_points,
@@ -19,6 +20,7 @@ from leanglot.report.format import (
     speed,
 )
 from leanglot.report.repairs import sentences
+from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
     LanguageGroups,
     LanguageLine,
@@ -30,6 +32,7 @@ from leanglot.report.summary import (
     primary,
 )
 from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
+from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport
 
@@ -60,7 +63,10 @@ def render_markdown(report: RunReport) -> str:
         _footnotes(table),
         _alarms(report),
         _repairs(report),
+        _chains(report),
         _weights(report),
+        _pruning(report),
+        _vocabularies(report),
         _threads(report),
         _harm(report),
         _warnings(report),
@@ -191,6 +197,28 @@ def _repairs(report: RunReport) -> str:
     return "## Repair\n\n" + "\n".join(lines) if lines else ""
 
 
+def _chains(report: RunReport) -> str:
+    tables = chain_tables(report)
+    return "\n\n".join(["## Step by step", *map(_chain, tables), escape(HOW_STEPS_READ)]) if tables else ""
+
+
+def _chain(table: ChainTable) -> str:
+    signs = f"{_SAFE} / {_HARMED} / {_OPEN}"
+    head = ["Step", *(column.capitalize() for column in STEP_COLUMNS), signs, "Newly harmed"]
+    rows = [_step(row) for row in table.rows]
+    return "\n\n".join(
+        [f"{code(table.name)}:", _table(head, rows, left={0, len(head) - 1}), *map(escape, table.absences)]
+    )
+
+
+def _step(row: StepRow) -> list[str]:
+    words = f"{escape(row.step.words)}<br>{code(row.step.candidate.name)}"
+    if row.step.failed is not None:
+        return [words, escape(row.step.failed), *[""] * (len(STEP_COLUMNS) + 1)]
+    counts = row.counted if row.counts is None else " / ".join(map(str, row.counts))
+    return [words, *(escape(row.cells[column]) for column in STEP_COLUMNS), counts, escape(row.harm_short)]
+
+
 def _weights(report: RunReport) -> str:
     table = weight_table(report)
     if table is None:
@@ -205,6 +233,41 @@ def _weights(report: RunReport) -> str:
         for row in table.rows
     ]
     return "## Weights by part, MB\n\n" + _table(head, rows, left={0})
+
+
+def _pruning(report: RunReport) -> str:
+    table = pruning_table(report)
+    if table is None:
+        return ""
+    compressed = ["Weights after gzip"] if table.has_compressed else []
+    head = ["Candidate", "Technique", "Asked for", "Reached", "Left", "Size", *compressed, "Speed-up"]
+    rows = [_pruned(row, gzip=table.has_compressed) for row in table.rows]
+    remarks = "".join(f"\n\n{escape(remark)}" for remark in table.remarks)
+    return "## Pruning\n\n" + _table(head, rows, left={0, 1, 4}) + remarks
+
+
+def _pruned(row: PruningRow, *, gzip: bool) -> list[str]:
+    steps = [(step.technique, step.asked, step.reached, step.kept_short) for step in row.steps]
+    columns = ["<br>".join(column) for column in zip(*steps, strict=True)] or [""] * 4
+    compressed = [row.compressed_told] if gzip else []
+    return [code(row.candidate.name), *columns, row.size, *compressed, row.speedup]
+
+
+def _vocabularies(report: RunReport) -> str:
+    tables = vocabulary_tables(report)
+    return "\n\n".join(["## Vocabulary", *map(_vocabulary, tables), escape(HOW_TO_READ)]) if tables else ""
+
+
+def _vocabulary(table: VocabularyTable) -> str:
+    head = ["Language", *(HEADINGS[column] for column in VOCABULARY_COLUMNS)]
+    rows = [
+        [escape(language(row.tag)), *(escape(row.cells[column]) for column in VOCABULARY_COLUMNS)]
+        for row in table.worst
+    ]
+    told = f"{', '.join(map(code, table.names))}: {escape(table.cut)}."
+    if table.is_short:
+        told += f" The worst {len(rows)} of {len(table.rows)} languages; all are in report.html."
+    return "\n\n".join([told, _table(head, rows, left={0}), *map(escape, table.remarks)])
 
 
 def _threads(report: RunReport) -> str:

@@ -13,8 +13,10 @@ from leanglot.charts.labels import challengers
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report import format as words
 from leanglot.report.alarms import alarm_lines, explaining_pages
+from leanglot.report.chains import HOW_STEPS_READ, chain_tables
 from leanglot.report.figures import pictures
 from leanglot.report.repairs import sentences
+from leanglot.report.shaping import pruning_table
 from leanglot.report.summary import (
     accuracy_change,
     answers,
@@ -25,6 +27,7 @@ from leanglot.report.summary import (
     worst_language,
 )
 from leanglot.report.tables import COLUMNS, candidate_table
+from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, vocabulary_tables
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import RunReport
 
@@ -78,7 +81,10 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         alarms=(alarms := alarm_lines(report)),
         explained=explaining_pages(alarms),
         table=candidate_table(report),
+        chains=chain_tables(report),
         ledger=weight_table(report),
+        pruning=pruning_table(report),
+        vocabularies=vocabulary_tables(report),
         threads=thread_table(report),
         repairs={name: sentences(repair) for name, repair in report.repairs.items()},
         columns=COLUMNS,
@@ -100,6 +106,10 @@ def _environment() -> Environment:
         goal_word=words.GOAL_WORD,
         interval=words.interval,
         part_word=PART_WORD,
+        how_steps_read=HOW_STEPS_READ,
+        how_vocabulary_reads=HOW_TO_READ,
+        vocabulary_columns=VOCABULARY_COLUMNS,
+        vocabulary_headings=HEADINGS,
         plural=words.plural,
         group_languages=group_languages,
         verdict_sign=VERDICT_SIGN,

@@ -9,7 +9,9 @@ from rich.text import Text
 
 from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio
 from leanglot.report.format import language, more_examples, plain, plural
+from leanglot.report.shaping import pruning_lines
 from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
+from leanglot.report.vocabulary import vocabulary_lines
 from leanglot.report.weights import PART_WORD, PARTS, held_by
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, LanguageQuality, Quality, Speed, Weight
@@ -57,6 +59,7 @@ def benchmark_table(speed: Speed, cold: ColdStart, weight: Weight) -> Renderable
     latency = speed.latency_ms
     rows = {
         "size": megabytes(weight.size_bytes),
+        **({} if weight.compressed_bytes is None else {"weights after gzip": megabytes(weight.compressed_bytes)}),
         **_weight_rows(weight),
         "sparsity of linear layers": percent(weight.sparsity),
         "latency mean ± std": f"{milliseconds(latency.mean)} ± {milliseconds(latency.std)}",
@@ -99,6 +102,9 @@ def artifact_summary(manifest: Manifest, folder: Path) -> str:
     if manifest.calibration:
         texts, languages = sum(manifest.calibration.values()), len(manifest.calibration)
         lines.append(f"Calibrated on {plural(texts, 'text')} in {plural(languages, 'language')}.")
+    lines += pruning_lines(manifest.pruning)
+    if manifest.vocabulary is not None:
+        lines += map(plain, vocabulary_lines(manifest.vocabulary))
     if manifest.threads is not None:
         medians = ", ".join(f"{number}: {milliseconds(p50)}" for number, p50 in manifest.threads_p50_ms.items())
         lines.append(f"Threads: {manifest.threads}{f' (median by number: {medians})' if medians else ''}.")

@@ -1,7 +1,7 @@
 """The report in the terminal: candidates, the languages that matter, and the recommendations as sentences."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Final
 
 from rich import box
@@ -13,9 +13,11 @@ from rich.text import Text
 from leanglot.charts.quantities import ABSENT, count, megabytes, percent, points, ratio
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.alarms import AlarmLine, alarm_lines, explaining_pages
+from leanglot.report.chains import ChainTable, StepRow, chain_tables
 from leanglot.report.format import GOAL_WORD, language, more_examples, plain
 from leanglot.report.highlights import Highlight, pick_highlights
 from leanglot.report.repairs import sentences
+from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
     Answer,
     answers,
@@ -24,6 +26,8 @@ from leanglot.report.summary import (
     headline,
     worst_language,
 )
+from leanglot.report.tables import REFERENCE
+from leanglot.report.vocabulary import HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport, Status, VerdictKind
 
@@ -56,9 +60,9 @@ def render_tables(report: RunReport) -> RenderableType:
     Raises:
         RunError: When the report names candidates that it does not have.
     """
-    parts: list[RenderableType] = [_Candidates(report)]
+    parts: list[RenderableType] = [_candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
-    tables = (_alarms, _repairs, _weights, _threads, _languages)
+    tables = (_alarms, _repairs, _chains, _weights, _pruning, _vocabularies, _threads, _languages)
     parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
     return Constrain(Group(*parts), WIDTH)
 
@@ -89,26 +93,37 @@ def signed_verdict(verdict: VerdictKind | None) -> Text:
 
 
 @dataclass(frozen=True)
-class _Candidates:
-    """The table of candidates; a narrow terminal does without two columns, so that names stay readable."""
+class _Fitted:
+    """A table whose first column takes what is left; a narrow terminal does without some of the others.
 
-    report: RunReport
+    Attributes:
+        title: Its title.
+        headings: Of all columns.
+        rows: A cell for each.
+        spare: Headings of the columns that a narrow terminal leaves out, so that names stay readable.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: list[list[Text]]
+    spare: frozenset[str]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        left_out = {"p50 ms", "smaller"} if options.max_width < _NARROW else set[str]()
-        signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
-        headings = ("speed-up", "p50 ms", "size MB", "smaller", "accuracy", "worst drop", signs)
-        table = plain_table("Candidates")
-        table.add_column("candidate", ratio=1, overflow="fold")
-        table.add_column("status", no_wrap=True)
-        for heading in headings:
-            if heading not in left_out:
-                table.add_column(heading, justify="right", no_wrap=True)
-        for candidate in self.report.candidates:
-            name, status, *numbers = _candidate_cells(self.report, candidate)
-            kept = [cell for heading, cell in zip(headings, numbers, strict=True) if heading not in left_out]
-            table.add_row(name, status, *kept)
+        shown = [heading not in self.spare or options.max_width >= _NARROW for heading in self.headings]
+        table = plain_table(self.title)
+        table.add_column(self.headings[0], ratio=1, overflow="fold")
+        for heading in list(compress(self.headings, shown))[1:]:
+            table.add_column(heading, justify="left" if heading == "status" else "right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*compress(row, shown))
         yield table
+
+
+def _candidates(report: RunReport) -> _Fitted:
+    signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
+    headings = ("candidate", "status", "speed-up", "p50 ms", "size MB", "smaller", "accuracy", "worst drop", signs)
+    rows = [_candidate_cells(report, candidate) for candidate in report.candidates]
+    return _Fitted("Candidates", headings, rows, frozenset({"p50 ms", "smaller"}))
 
 
 def _candidate_cells(report: RunReport, candidate: Candidate) -> list[Text]:
@@ -173,6 +188,40 @@ def _repairs(report: RunReport) -> list[RenderableType]:
     return [Text("Repair", "bold"), *told, Text()]
 
 
+def _chains(report: RunReport) -> list[RenderableType]:
+    return [part for table in chain_tables(report) for part in _chain(table)]
+
+
+def _chain(found: ChainTable) -> list[RenderableType]:
+    signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
+    headings = ("step", "size MB", "change", "p50 ms", "so far", "of step", "accuracy", "worst at step", signs)
+    rows = [_step_cells(row) for row in found.rows]
+    table = _Fitted(f"Steps of {plain(found.name)}", headings, rows, frozenset({"change", "p50 ms"}))
+    harmed = [
+        Text.assemble("newly harmed after ", (plain(row.step.words), "cyan"), f": {plain(row.harm_short)}")
+        for row in found.rows
+        if row.newly_harmed
+    ]
+    remarks = [*(row.over_steps for row in found.rows if row.over_steps), *found.absences]
+    return [table, *harmed, *(Text(remark, "dim") for remark in remarks), Text()]
+
+
+def _step_cells(row: StepRow) -> list[Text]:
+    words, cells = Text(plain(row.step.words)), row.cells
+    if row.step.failed is not None:
+        return [words, Text("failed", "dim red"), *(Text(ABSENT, "dim") for _ in range(7))]
+    worst = row.step.worst
+    shown = [
+        cells["size"].removesuffix(" MB"),
+        cells["change in size"].partition(" MB")[0],
+        cells["median"].removesuffix(" ms"),
+        *(cells[column].partition(" (")[0] for column in ("speed-up so far", "speed-up of the step", "accuracy")),
+        cells["worst at the step"] if worst is None or worst[1] <= 0 else f"{plain(worst[0])} {points(worst[1])}",
+        REFERENCE if row.counts is None else "/".join(map(str, row.counts)),
+    ]
+    return [words, *(Text("ref." if cell == REFERENCE else cell) for cell in shown)]
+
+
 def _weights(report: RunReport) -> list[RenderableType]:
     ledger = weight_table(report)
     if ledger is None:
@@ -185,6 +234,46 @@ def _weights(report: RunReport) -> list[RenderableType]:
         cells = [row.parts[part].short if row.parts else ABSENT for part in ledger.parts]
         table.add_row(Text(plain(row.candidate.name)), *map(Text, cells), Text(row.total))
     return [table, Text()]
+
+
+def _pruning(report: RunReport) -> list[RenderableType]:
+    found = pruning_table(report)
+    if found is None:
+        return []
+    headings: tuple[str, ...] = ("candidate", "technique", "asked for", "reached", "size MB", "speed-up", "gzip MB")
+    headings = headings if found.has_compressed else headings[:-1]
+    rows = [_pruning_cells(row)[: len(headings)] for row in found.rows]
+    kept = [Text.assemble((plain(", ".join(names)), "cyan"), f": {told}") for told, names in found.kept_short.items()]
+    table = _Fitted("Pruning", headings, rows, frozenset({"technique", "asked for"}))
+    return [table, *kept, *(Text(plain(remark), "dim") for remark in found.remarks), Text()]
+
+
+def _pruning_cells(row: PruningRow) -> list[Text]:
+    steps = [(step.technique, step.asked, step.reached) for step in row.steps]
+    columns = ["\n".join(column) for column in zip(*steps, strict=True)] or [""] * 3
+    sizes = [shown.removesuffix(" MB") for shown in (row.size, row.compressed)]
+    speedup = "ref." if row.speedup == REFERENCE else row.speedup
+    return [Text(cell) for cell in (plain(row.candidate.name), *columns, sizes[0], speedup, sizes[1])]
+
+
+def _vocabularies(report: RunReport) -> list[RenderableType]:
+    tables = vocabulary_tables(report)
+    parts = [part for table in tables for part in _vocabulary(table)]
+    return [*parts, Text(HOW_TO_READ, "dim"), Text()] if tables else []
+
+
+def _vocabulary(found: VocabularyTable) -> list[RenderableType]:
+    title = (
+        f"Vocabulary, the {len(found.worst)} languages that pay most" if found.is_short else "Vocabulary by language"
+    )
+    rows = [
+        [Text(plain(language(row.tag))), *(Text(row.cells[column]) for column in VOCABULARY_COLUMNS)]
+        for row in found.worst
+    ]
+    table = _Fitted(title, ("language", *VOCABULARY_COLUMNS), rows, frozenset({"missing", "baseline"}))
+    told = [Text.assemble((plain(", ".join(found.names)), "cyan"), f": {plain(found.cut)}.")]
+    told += [Text(f"All {len(found.rows)} languages are in report.html.", "dim")] if found.is_short else []
+    return [table, *told, *(Text(plain(remark), "dim") for remark in found.remarks)]
 
 
 def _threads(report: RunReport) -> list[RenderableType]:

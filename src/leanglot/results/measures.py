@@ -100,6 +100,28 @@ class Weight(BaseModel):
     compressed_bytes: int | None = None
 
 
+class Effect(BaseModel):
+    """An artifact beside the model that it was made from.
+
+    Attributes:
+        model: Name of the model.
+        before: The model's weight.
+        after: The artifact's weight.
+        speedup: How many times as fast as the model it answers one text of random tokens, by its length in tokens.
+        threads: Threads that both ran with.
+        warnings: What disturbed the timing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    before: Weight
+    after: Weight
+    speedup: dict[int, float]
+    threads: int
+    warnings: tuple[str, ...] = ()
+
+
 class Invariance(BaseModel):
     """Whether an artifact's answers depend on what else is in the batch.
 

@@ -14,9 +14,9 @@ class PruningFacts(BaseModel):
         technique: ``magnitude`` counts single weights of the linear layers, ``heads`` attention heads, ``ffn`` neurons
             of the feed-forward blocks, ``layers`` layers.
         target: The share that was asked for, in [0, 1); None where units were named one by one.
-        actual: The share that was removed, or set to zero, by this and all earlier steps of the same technique.
-        removed: How many were removed, or are zero.
-        total: How many there were before.
+        actual: The share of `total` that this step removed; for ``magnitude`` the share that is zero after it.
+        removed: How many it removed; for ``magnitude`` how many are zero.
+        total: How many there were before this step.
         kept_by_layer: Heads or neurons that each layer has now; for ``layers`` the places, counted from 0, of the
             layers that stayed; empty for ``magnitude``.
     """
@@ -73,6 +73,34 @@ class TokenChange(BaseModel):
     unknown_before: float
     unknown_after: float
     same: float
+
+
+class Retokenized(BaseModel):
+    """How a trimmed tokenizer splits texts that it was not cut on.
+
+    Attributes:
+        tokens: By language; a language all of whose texts it was cut on is missing.
+        known: Texts that it was cut on, which are left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: dict[str, TokenChange] = {}
+    known: int = 0
+
+
+class Unchanged(BaseModel):
+    """How many texts get the same answer before and after.
+
+    Attributes:
+        texts: Texts by language.
+        same: Those with the same answer, by language.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    texts: dict[str, int]
+    same: dict[str, int]
 
 
 class ImportanceMap(BaseModel):

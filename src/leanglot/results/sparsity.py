@@ -1,6 +1,7 @@
 """How far a model can be pruned: the record of a search for the highest sparsity that every language bears."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +9,14 @@ from leanglot.results.verdicts import Verdict
 
 SearchKind = Literal["magnitude", "heads", "ffn", "layers"]
 Outcome = Literal["found", "none", "all"]
+
+UNITS: Final[Mapping[SearchKind, str]] = {
+    "magnitude": "weights of the linear layers",
+    "heads": "attention heads",
+    "ffn": "neurons of the feed-forward blocks",
+    "layers": "layers",
+}
+"""What each kind takes away."""
 
 
 class Probe(BaseModel):
@@ -18,7 +27,7 @@ class Probe(BaseModel):
         sparsity: The share asked for.
         actual: The share removed or set to zero.
         accuracy: By language.
-        macro_accuracy: Mean over the languages.
+        macro_accuracy: Mean over the languages that can be decided.
         within: Whether it keeps what was asked for.
         exceeded: Languages, or ``mean``, whose drop is too large, the worst first.
     """
@@ -27,7 +36,7 @@ class Probe(BaseModel):
 
     kind: SearchKind
     sparsity: float = Field(ge=0, lt=1)
-    actual: float
+    actual: float = Field(ge=0, le=1)
     accuracy: dict[str, float]
     macro_accuracy: float
     within: bool
@@ -39,9 +48,9 @@ class KindResult(BaseModel):
 
     Attributes:
         kind: What was pruned.
-        outcome: ``found`` a highest sparsity; ``none``: the smallest that was tried is too much already; ``all``: the
-            largest that was tried is within.
-        sparsity: The highest sparsity within the allowed drop; None where there is none.
+        outcome: ``found`` a highest sparsity; ``none``: the smallest that was tried is too much already, or nothing
+            could be tried; ``all``: the largest that there is is within.
+        sparsity: The highest sparsity within the allowed drop, as it was asked for; None where there is none.
         reason: One sentence.
         verdicts: On that sparsity, by language, against the unpruned model; empty where there is none.
         probes: Everything that was tried, by sparsity.
@@ -54,7 +63,12 @@ class KindResult(BaseModel):
     sparsity: float | None
     reason: str
     verdicts: dict[str, Verdict] = {}
-    probes: tuple[Probe, ...]
+    probes: tuple[Probe, ...] = ()
+
+    @property
+    def found(self) -> Probe | None:
+        """The probe at the sparsity found."""
+        return next((probe for probe in self.probes if probe.sparsity == self.sparsity), None)
 
 
 class SparsitySearch(BaseModel):
@@ -63,12 +77,14 @@ class SparsitySearch(BaseModel):
     Attributes:
         schema_version: Version of this layout.
         model: Name of the model.
-        max_drop: Largest drop of the accuracy that was allowed.
+        max_drop: Largest drop of the accuracy that was allowed; 0.01 is one point.
         worst_language: Whether every language had to keep within it, or only their mean.
+        alpha: Error level of the verdicts.
         baseline: Accuracy of the unpruned model by language.
         examples: Judged examples by language.
-        undecided: Languages with too few examples: one answer alone is more than the allowed drop. They count only
-            where harm is proven.
+        undecided: Languages with too few examples: one answer alone moves what is compared with the allowed drop, the
+            language's own accuracy or the mean, by more than that drop. They count only where harm is proven, and
+            not at all in the mean.
         results: One for each kind of pruning.
         notes: What to know, one sentence each.
     """
@@ -77,10 +93,19 @@ class SparsitySearch(BaseModel):
 
     schema_version: Literal[1] = 1
     model: str
-    max_drop: float
+    max_drop: float = Field(gt=0, lt=1)
     worst_language: bool
+    alpha: float
     baseline: dict[str, float]
     examples: dict[str, int]
     undecided: tuple[str, ...] = ()
     results: tuple[KindResult, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def open_question(self) -> str | None:
+        """The languages that too few examples leave undecided, with their numbers; None where there are none."""
+        if not self.undecided:
+            return None
+        told = ", ".join(f"{tag} ({self.examples[tag]:,})" for tag in self.undecided)
+        return f"not enough data to decide: {told}"

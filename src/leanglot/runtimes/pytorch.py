@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from leanglot.errors import ModelError
+from leanglot.models.sliced import is_sliced, load_sliced
 from leanglot.models.torch_quantized import load_quantized
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import Manifest
@@ -41,6 +42,8 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredi
     step = manifest.recipe[-1] if manifest.recipe else None
     if isinstance(step, Quantization):
         return TorchPredictor(load_quantized(folder, step), threads)
+    if is_sliced(folder):
+        return TorchPredictor(load_sliced(folder), threads)
     try:
         with quiet_transformers():
             module = AutoModelForSequenceClassification.from_pretrained(

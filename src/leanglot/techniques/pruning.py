@@ -134,7 +134,7 @@ class FfnPruning(BaseModel):
     technique: Literal["ffn"] = "ffn"
     sparsity: Sparsity
     scope: Literal["global", "layer"] = "global"
-    multiple: int = Field(default=16, strict=True, ge=1, le=1024)
+    multiple: int = Field(default=32, strict=True, ge=1, le=1024)
     importance: Importance = Importance()
 
 

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 
 from leanglot.errors import ConfigError
-from leanglot.techniques import HalfPrecision, Int8, Quantization, Recipe, Runtime, Technique, WeightOnly
+from leanglot.techniques import (
+    FfnPruning,
+    HalfPrecision,
+    HeadPruning,
+    Int8,
+    LayerPruning,
+    Quantization,
+    Recipe,
+    Runtime,
+    Technique,
+    WeightOnly,
+)
 
 _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
     "int8 with dynamic activations": ("onnxruntime", "pytorch"),
@@ -40,6 +51,15 @@ def scheme(step: Technique) -> str:
 def runtimes_of(step: Technique) -> tuple[Runtime, ...]:
     """The engines that can do a step, the best first; a step on the model itself suits all of them."""
     return _RUNS_ON.get(scheme(step), get_args(Runtime))
+
+
+def learns_from_texts(step: Technique) -> bool:
+    """Whether a step takes activation ranges or importance from texts."""
+    if isinstance(step, Int8):
+        return step.activations == "static"
+    if isinstance(step, HeadPruning | LayerPruning):
+        return step.remove is None
+    return isinstance(step, FfnPruning)
 
 
 def known_runtime(name: str) -> Runtime:

@@ -84,7 +84,7 @@ def test_a_padding_id_that_is_not_the_tables_own(any_family, tmp_path):
 
 
 def test_a_pruned_model_keeps_its_zeros(tiny_classifier, tmp_path):
-    pruned = prune(tiny_classifier, MagnitudePruning(sparsity=0.5))
+    pruned = prune(tiny_classifier, MagnitudePruning(sparsity=0.5)).model
     export_onnx(pruned, tmp_path)
     ids, mask = batch([6, 11])
     given = onnx_logits(tmp_path, ids, mask)

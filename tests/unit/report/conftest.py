@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from shaped_runs import shaped_run
 
 from leanglot.results.records import RunReport
 
@@ -28,6 +29,12 @@ def golden():
 def quantized():
     """The same run with every alarm, with size ledgers and threads."""
     return stored("report-v1-quantized.json")
+
+
+@pytest.fixture(scope="session")
+def shaped(golden):
+    """The same run with pruned candidates, a trimmed vocabulary that two share, and what gzip makes of zeros."""
+    return shaped_run(golden)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,13 @@ import io
 
 import pytest
 from rich.console import Console
+from shaped_runs import HALF, HEADS
 
 from leanglot.report.single import artifact_summary, benchmark_table
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, Speed, Weight
 from leanglot.results.records import Latency, LedgerRow
+from leanglot.results.shaping import VocabularyFacts
 from leanglot.techniques import Int8
 
 SPEED = Speed(
@@ -55,6 +57,12 @@ def test_a_benchmark_without_a_ledger_has_no_such_rows():
     assert not [name for name in rows if name.startswith("weights")]
 
 
+def test_what_gzip_makes_of_the_weights_is_told_where_it_was_measured():
+    weight = Weight(size_bytes=120_000_000, sparsity=0.5)
+    assert "weights after gzip" not in shown(SPEED, weight)
+    assert shown(SPEED, weight.model_copy(update={"compressed_bytes": 55_000_000}))["weights after gzip"] == "55.0 MB"
+
+
 def test_a_plain_artifact_is_two_lines(artifact):
     folder, manifest = artifact
     assert artifact_summary(manifest, folder).splitlines() == [
@@ -87,3 +95,19 @@ def test_what_was_chosen_and_noticed_is_told(artifact):
 def test_threads_without_a_search_are_told_alone(artifact):
     folder, manifest = artifact
     assert "Threads: 4.\n" in artifact_summary(manifest.model_copy(update={"threads": 4}), folder)
+
+
+def test_what_was_pruned_and_trimmed_is_told(artifact):
+    folder, manifest = artifact
+    vocabulary = VocabularyFacts(
+        languages=("de", "sw\x1b[31m"), pieces_before=1000, pieces_after=250, texts={"de": 900, "sw\x1b[31m": 10},
+        expected_missing={"de": 0.001, "sw\x1b[31m": 0.04},
+    )  # fmt: skip
+    full = manifest.model_copy(update={"pruning": (HALF, HEADS), "vocabulary": vocabulary})
+    assert artifact_summary(full, folder).splitlines()[1:-1] == [
+        "Pruned by magnitude: 50.0% of 21,397,248 weights are zero, 50.0% asked for.",
+        "Pruned by heads: 50.0% of 144 heads are cut out, 50.0% asked for; heads 12 → 8 6 7 … (4 to 8) per layer.",
+        "Vocabulary: 1,000 → 250 pieces, 75.0% fewer, cut for 2 languages: German (de), sw [31m, on 910 texts.",
+        "Over 1% of the tokens of further texts lose their piece: sw [31m 4.0%.",
+        "Under 100 texts: sw [31m 10.",
+    ]

@@ -3,11 +3,29 @@ from typing import get_args
 import pytest
 
 from leanglot.errors import ConfigError
-from leanglot.techniques import Calibration, HalfPrecision, Int8, MagnitudePruning, Runtime, WeightOnly
-from leanglot.techniques.support import known_runtime, recipe_fault, runtimes_of
+from leanglot.techniques import (
+    Calibration,
+    FfnPruning,
+    HalfPrecision,
+    HeadPruning,
+    Int8,
+    LayerPruning,
+    MagnitudePruning,
+    Runtime,
+    TrimVocabulary,
+    WeightOnly,
+)
+from leanglot.techniques.support import known_runtime, learns_from_texts, recipe_fault, runtimes_of
 
 STATIC = Int8(activations="static")
-STEPS = [Int8(), STATIC, WeightOnly(), HalfPrecision(), HalfPrecision(dtype="bf16"), MagnitudePruning(sparsity=0.5)]
+ON_THE_MODEL = [
+    MagnitudePruning(sparsity=0.5),
+    HeadPruning(sparsity=0.5),
+    FfnPruning(sparsity=0.5),
+    LayerPruning(sparsity=0.5),
+    TrimVocabulary(),
+]
+STEPS = [Int8(), STATIC, WeightOnly(), HalfPrecision(), HalfPrecision(dtype="bf16"), *ON_THE_MODEL]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=repr)
@@ -46,3 +64,28 @@ def test_engines_by_name():
     with pytest.raises(ConfigError, match="--runtime tensorrt is not known") as caught:
         known_runtime("tensorrt")
     assert "pytorch, onnxruntime, openvino" in str(caught.value)
+
+
+@pytest.mark.parametrize("step", ON_THE_MODEL, ids=repr)
+def test_steps_on_the_model_come_before_the_quantization_in_any_order(step):
+    assert recipe_fault((step, *ON_THE_MODEL, Int8()), "onnxruntime") is None
+    assert "must be the last step" in str(recipe_fault((Int8(), step), "onnxruntime"))
+
+
+@pytest.mark.parametrize(
+    ("step", "learns"),
+    [
+        (STATIC, True),
+        (Int8(), False),
+        (HeadPruning(sparsity=0.5), True),
+        (HeadPruning(remove={0: (0,)}), False),
+        (FfnPruning(sparsity=0.5), True),
+        (LayerPruning(sparsity=0.5), True),
+        (LayerPruning(remove=(0,)), False),
+        (MagnitudePruning(sparsity=0.5), False),
+        (TrimVocabulary(), False),
+    ],
+    ids=repr,
+)
+def test_what_takes_ranges_or_importance_from_texts(step, learns):
+    assert learns_from_texts(step) is learns

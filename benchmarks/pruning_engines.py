@@ -1,0 +1,159 @@
+"""Makes and loads the variants of the pruning benchmark, and finds where the time of one call goes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pruning_records import TimeSplit
+from tokenizers import Tokenizer
+
+from leanglot.artifacts import make_artifact
+from leanglot.config import CandidateConfig
+from leanglot.models.graph import GRAPH_NAME
+from leanglot.models.text_classifier import TextClassifier
+from leanglot.quantizers import Making
+from leanglot.results.environment import read_environment
+from leanglot.runtimes.base import Logits, Predictor, TokenIds
+from leanglot.runtimes.loading import load
+from leanglot.runtimes.onnxruntime import session_options
+from leanglot.techniques import Int8, Runtime
+
+ENGINES: Final[tuple[Runtime, ...]] = ("pytorch", "onnxruntime")
+_SPLIT_CALLS: Final = 8
+_ATTENTION: Final = "aten::_scaled_dot_product_flash_attention_for_cpu"
+_PRODUCTS: Final[Mapping[Runtime, frozenset[str]]] = {
+    "pytorch": frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", _ATTENTION}),
+    "onnxruntime": frozenset(
+        {
+            *("MatMul", "FusedMatMul", "Gemm", "FusedGemm", "Attention", "QAttention", "MultiHeadAttention"),
+            *("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
+        }
+    ),
+}
+_FUSED: Final = frozenset(
+    {
+        *("Attention", "QAttention", "MultiHeadAttention", "SkipLayerNormalization", "EmbedLayerNormalization"),
+        *("Gelu", "BiasGelu", "FastGelu", "FusedMatMul", "FusedGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"),
+        _ATTENTION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """An engine whose pieces have other ids than the baseline's.
+
+    Attributes:
+        predictor: The engine.
+        ids: Its id by the baseline's, shape (pieces,).
+    """
+
+    predictor: Predictor
+    ids: TokenIds
+
+    def logits(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
+        """Run one batch of the baseline's ids."""
+        return self.predictor.logits(self.ids[input_ids], attention_mask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What one kind of operator takes in one call: milliseconds, and how often it runs."""
+
+    milliseconds: float
+    count: int
+
+
+def make_variant(model: TextClassifier, engine: Runtime, folder: Path, *, int8: bool) -> None:
+    """Write an artifact as any user's run does.
+
+    Args:
+        model: The variant's.
+        engine: Executes it.
+        folder: Does not exist yet.
+        int8: Whether to quantize it for this machine.
+    """
+    folder.mkdir(parents=True)
+    recipe = (Int8(embeddings=True),) if int8 else ()
+    candidate = CandidateConfig(name=folder.name, runtime=engine, recipe=recipe)
+    make_artifact(model, candidate, folder, Making(isa=read_environment().isa))
+
+
+def open_variant(folder: Path, threads: int, before: Tokenizer) -> Predictor:
+    """Load an artifact.
+
+    Args:
+        folder: From `make_variant`.
+        threads: Its number of threads.
+        before: The baseline's tokenizer, whose ids it will be given.
+    """
+    classifier = load(folder, threads)
+    if (ids := _new_ids(before, classifier.tokenizer)) is None:
+        return classifier.predictor
+    return Renumbered(classifier.predictor, ids)
+
+
+def _new_ids(before: Tokenizer, after: Tokenizer) -> TokenIds | None:
+    """Each piece's new id, the unknown token's where it is gone; None where nothing changed."""
+    old, new = (tokenizer.get_vocab(with_added_tokens=True) for tokenizer in (before, after))
+    if old == new:
+        return None
+    ids = np.full(max(old.values()) + 1, new["<unk>"], dtype=np.int64)
+    for piece, number in old.items():
+        ids[number] = new.get(piece, new["<unk>"])
+    return ids
+
+
+def split_time(folder: Path, engine: Runtime, threads: int, length: int) -> TimeSplit:
+    """Profile an artifact on one text, each call of random tokens.
+
+    Args:
+        folder: From `make_variant`.
+        engine: Executes it.
+        threads: Its number of threads.
+        length: Of the text in tokens.
+    """
+    ids = np.random.default_rng(length).integers(4, 30, size=(1, length))  # pieces that every variant has
+    spent = (_torch_time if engine == "pytorch" else _onnx_time)(folder, threads, ids)
+    products = sum(own.milliseconds for name, own in spent.items() if name in _PRODUCTS[engine])
+    return TimeSplit(
+        products_ms=products,
+        other_ms=sum(own.milliseconds for own in spent.values()) - products,
+        fused={name: own.count for name, own in sorted(spent.items()) if name in _FUSED},
+    )
+
+
+def _torch_time(folder: Path, threads: int, ids: TokenIds) -> dict[str, _Spent]:
+    from torch.profiler import ProfilerActivity, profile
+
+    predictor, mask = load(folder, threads).predictor, np.ones_like(ids)
+    predictor.logits(ids, mask)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(_SPLIT_CALLS):
+            predictor.logits(ids, mask)
+    return {
+        event.key: _Spent(event.self_cpu_time_total / _SPLIT_CALLS / 1e3, round(event.count / _SPLIT_CALLS))
+        for event in profiler.key_averages()
+    }
+
+
+def _onnx_time(folder: Path, threads: int, ids: TokenIds) -> dict[str, _Spent]:
+    import onnxruntime as ort
+
+    options = session_options(threads)
+    options.enable_profiling, options.profile_file_prefix = True, str(folder / "profile")
+    session = ort.InferenceSession(str(folder / GRAPH_NAME), options, providers=["CPUExecutionProvider"])
+    for _ in range(_SPLIT_CALLS + 1):
+        session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    path = Path(session.end_profiling())
+    events = [event for event in json.loads(path.read_text(encoding="utf-8")) if event.get("cat") == "Node"]
+    path.unlink()
+    done = sorted((event for event in events if event["name"].endswith("_kernel_time")), key=lambda event: event["ts"])
+    times = defaultdict(list)
+    for event in done[len(done) // (_SPLIT_CALLS + 1) :]:  # the first call warms up
+        times[event["args"]["op_name"]].append(event["dur"] / 1e3)
+    return {name: _Spent(sum(own) / _SPLIT_CALLS, len(own) // _SPLIT_CALLS) for name, own in times.items()}

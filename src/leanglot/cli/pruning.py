@@ -1,0 +1,178 @@
+"""Subcommands that make a model smaller by leaving out: weights, heads, neurons, layers, pieces of the vocabulary."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from leanglot.cli.console import live, output
+from leanglot.cli.options import (
+    AllowPickle,
+    Force,
+    LanguageColumn,
+    Model,
+    NewFolder,
+    OptionalData,
+    Seed,
+    SplitColumn,
+    TextColumn,
+)
+from leanglot.cli.parsing import column_names, data_of, named_numbers, refuse_idle, units
+from leanglot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from leanglot.config import CandidateConfig
+    from leanglot.quantizers import Making
+
+_SHARE: Final = "to remove, in [0, 1)"
+_IMPORTANCE: Final = ("method", "combine", "samples", "traffic", "calibration", "seed")
+
+
+def prune(
+    context: typer.Context,
+    model: Model,
+    out: NewFolder,
+    sparsity: Annotated[
+        float | None, typer.Option(help="Share of the linear layers' weights set to zero, in [0, 1).")
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="N:M instead of a share: 2:4 keeps 2 of each 4 weights.", metavar="N:M")
+    ] = None,
+    heads: Annotated[float | None, typer.Option(help=f"Share of the attention heads {_SHARE}.")] = None,
+    ffn: Annotated[float | None, typer.Option(help=f"Share of the feed-forward neurons {_SHARE}.")] = None,
+    layers: Annotated[float | None, typer.Option(help=f"Share of the layers {_SHARE}, rounded down.")] = None,
+    remove_heads: Annotated[
+        list[str] | None, typer.Option(help="Heads of a layer to remove, such as 0:1,3; repeatable.")
+    ] = None,
+    remove_layers: Annotated[str | None, typer.Option(help="Layers to remove, such as 1,3,5.")] = None,
+    scope: Annotated[
+        str, typer.Option(help="global: one ranking of all layers; layer: the same share of each.")
+    ] = "global",
+    combine: Annotated[
+        str, typer.Option(help="Importance over the languages: worst keeps what any needs; mean; traffic.")
+    ] = "worst",
+    method: Annotated[str, typer.Option(help="taylor or gradient.")] = "taylor",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Texts to measure importance on, labelled or not; of a column split, train rows only."),
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Texts that importance is measured on.")] = 512,
+    traffic: Annotated[
+        list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")
+    ] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Draw what was chosen by into this folder.", metavar="FOLDER")
+    ] = None,
+    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
+    text_column: TextColumn = "text",
+    language_column: LanguageColumn = "language",
+    split_column: SplitColumn = None,
+    seed: Seed = 0,
+    allow_pickle: AllowPickle = False,
+    force: Force = False,
+) -> None:
+    """Write an artifact with fewer layers, heads or neurons, cut out of the weights; or with zeros for weights."""
+    from leanglot.config import make_candidate
+    from leanglot.steps import make_making
+
+    importance: dict[str, Any] = {"method": method, "combine": combine, "samples": samples, "seed": seed}
+    if traffic:
+        importance["traffic"] = named_numbers("--traffic", traffic, "de=0.3", "Give one for each language.")
+    recipe = [
+        *_structured("layers", layers, units([remove_layers]), importance, {}),
+        *_structured("heads", heads, units(remove_heads or []), importance, {"scope": scope}),
+        *_structured("ffn", ffn, None, importance, {"scope": scope}),
+    ]
+    if sparsity is not None or pattern is not None:
+        recipe.append({"technique": "magnitude", "scope": scope, "sparsity": sparsity, "pattern": pattern})
+    if not recipe:
+        raise ConfigError(
+            "Nothing says what to prune.",
+            "Add --heads, --ffn or --layers with a share to cut out, or --sparsity or --pattern for zeros.",
+        )
+    if not any("importance" in step for step in recipe):
+        refuse_idle(context, _IMPORTANCE, "importance is measured for --heads, --ffn and --layers only")
+    candidate = make_candidate({"name": "pruned", "runtime": runtime, "recipe": recipe})
+    columns = column_names(text_column, "label", language_column, None, split_column)
+    making = make_making(None, data_of(calibration, columns))
+    _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+    if chart is not None:
+        _draw(out, chart)
+
+
+def trim_vocabulary(
+    model: Model,
+    texts: Annotated[
+        Path, typer.Option(help="Texts that show what the languages use, labelled or not.", metavar="FILE")
+    ],
+    out: NewFolder,
+    languages: Annotated[
+        str | None, typer.Option(help="Languages to keep, such as de,en,th; all of the texts by default.")
+    ] = None,
+    coverage: Annotated[
+        float, typer.Option(help="Share of each language's tokens whose pieces stay, in (0, 1].")
+    ] = 1.0,
+    neighbours: Annotated[
+        bool, typer.Option("--neighbours", help="Also keep pieces close to those used: for few texts.")
+    ] = False,
+    data: OptionalData = None,
+    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
+    text_column: TextColumn = "text",
+    language_column: LanguageColumn = "language",
+    split_column: SplitColumn = None,
+    allow_pickle: AllowPickle = False,
+    force: Force = False,
+) -> None:
+    """Write an artifact whose vocabulary holds what the languages use; --data shows what that does to other texts."""
+    from leanglot.config import make_candidate
+    from leanglot.report.retokenized import retokenized_table
+    from leanglot.retokenizing import compare_trimmed
+    from leanglot.steps import make_making
+
+    kept = None if languages is None else [tag.strip() for tag in languages.split(",") if tag.strip()]
+    step = {"technique": "trim-vocabulary", "languages": kept, "coverage": coverage, "neighbours": neighbours}
+    candidate = make_candidate({"name": "trimmed", "runtime": runtime, "recipe": [step]})
+    columns = column_names(text_column, "label", language_column, None, split_column)
+    making = make_making(None, None, corpus=data_of(texts, columns))
+    others = None if data is None else make_making(None, None, corpus=data_of(data, columns | {"split": "none"})).corpus
+    _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+    if others is not None:
+        with live(Console(stderr=True)) as progress:
+            found, unchanged = compare_trimmed(
+                model, out, others, making.corpus, allow_pickle=allow_pickle, observer=progress
+            )
+        output().print(retokenized_table(found, unchanged))
+
+
+def _structured(
+    technique: str, share: float | None, named: object, importance: dict[str, Any], scope: dict[str, str]
+) -> list[dict[str, Any]]:
+    """The steps that cut out a share of heads, neurons or layers, and those that were named."""
+    by_share = [{"technique": technique, "sparsity": share, **scope, "importance": importance}]
+    return [*(by_share if share is not None else []), *([{"technique": technique, "remove": named}] if named else [])]
+
+
+def _make(
+    model: str, candidate: "CandidateConfig", out: Path, making: "Making", *, allow_pickle: bool, force: bool
+) -> None:
+    from leanglot.effects import measure_effect
+    from leanglot.report.effect import effect_lines
+    from leanglot.report.single import artifact_summary
+    from leanglot.steps import transform
+
+    console = Console(stderr=True)
+    with console.status("Measuring and cutting"):
+        manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+    with console.status("Timing it beside the model"):
+        effect = measure_effect(model, out, allow_pickle=allow_pickle)
+    typer.echo(artifact_summary(manifest, out))
+    typer.echo(effect_lines(effect))
+
+
+def _draw(artifact: Path, folder: Path) -> None:
+    from leanglot.importances import draw_importance
+    from leanglot.results.manifest import read_manifest
+
+    charts = draw_importance(artifact, read_manifest(artifact).name, folder)
+    typer.echo("\n".join(f"Chart: {path}" for path in charts) or "No importance was measured: there is none to draw.")

@@ -1,0 +1,88 @@
+"""What a trimmed vocabulary does to texts that it was not cut on: how they are split, and whether answers change."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from leanglot.data.pool import TextPool
+from leanglot.errors import DataError
+from leanglot.measure.fragmentation import compare_tokenizers
+from leanglot.measure.quality import answer_all
+from leanglot.measure.subject import open_subject
+from leanglot.models.hub import resolve_model
+from leanglot.progress import Observer, Silent
+from leanglot.results.shaping import Retokenized, Unchanged
+from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS
+
+
+def retokenize(
+    before: Tokenizer, after: Tokenizer, texts: Sequence[str], languages: Sequence[str], corpus: TextPool | None
+) -> Retokenized:
+    """Split texts with both tokenizers, leaving out those that the vocabulary was cut on.
+
+    Args:
+        before: The original tokenizer.
+        after: The trimmed one.
+        texts: Texts.
+        languages: Language tag of each.
+        corpus: What the vocabulary was cut on; None where that is not known.
+    """
+    kept = _unseen(texts, corpus)
+    if not kept:
+        return Retokenized(known=len(texts))
+    tokens = compare_tokenizers(before, after, [texts[at] for at in kept], [languages[at] for at in kept])
+    return Retokenized(tokens=tokens, known=len(texts) - len(kept))
+
+
+def compare_trimmed(
+    model: str,
+    artifact: Path,
+    pool: TextPool,
+    corpus: TextPool | None,
+    *,
+    allow_pickle: bool = False,
+    observer: Observer | None = None,
+) -> tuple[Retokenized, Unchanged]:
+    """Compare a model with an artifact of it whose vocabulary was trimmed, on texts without labels.
+
+    Args:
+        model: The model before trimming.
+        artifact: The artifact.
+        pool: Texts.
+        corpus: What the vocabulary was cut on.
+        allow_pickle: Whether pickled weights may be read.
+        observer: Told of the progress.
+
+    Raises:
+        DataError: The vocabulary was cut on all of the texts.
+        LeanglotError: The model or the artifact cannot be used.
+    """
+    observer = observer or Silent()
+    observer.plan([model, str(artifact)])
+    kept = _unseen(pool.texts, corpus)
+    if not kept:
+        raise DataError(
+            f"The vocabulary was cut on all {len(pool.texts):,} texts of {pool.source}.", "Compare on other texts."
+        )
+    texts, languages = [pool.texts[at] for at in kept], np.asarray([pool.languages[at] for at in kept])
+    subjects = [open_subject(resolve_model(each, allow_pickle=allow_pickle)) for each in (model, str(artifact))]
+    answers = []
+    for name, subject in zip((model, str(artifact)), subjects, strict=True):
+        observer.enter(name, "evaluating", len(texts))
+        rows = subject.encode(texts).rows
+        answers.append(answer_all(subject, rows, DEFAULT_BATCH_TOKENS, partial(observer.advance, name)).predicted)
+        observer.enter(name, "done")
+    same, tags = answers[0] == answers[1], sorted(set(languages))
+    before, after = (subject.tokenizer for subject in subjects)
+    return retokenize(before, after, pool.texts, pool.languages, corpus), Unchanged(
+        texts={tag: int((languages == tag).sum()) for tag in tags},
+        same={tag: int(same[languages == tag].sum()) for tag in tags},
+    )
+
+
+def _unseen(texts: Sequence[str], corpus: TextPool | None) -> list[int]:
+    seen = set() if corpus is None else set(corpus.texts)
+    return [position for position, text in enumerate(texts) if text not in seen]

@@ -1,0 +1,94 @@
+"""What the stages of a candidate's way through a run leave behind."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from leanglot.config import CandidateConfig
+from leanglot.results.manifest import Manifest
+from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
+from leanglot.results.predictions import Predictions
+from leanglot.results.shaping import Retokenized
+
+
+class Made(BaseModel):
+    """The artifact is complete.
+
+    Attributes:
+        manifest: Its manifest, which knows the hash of each of its files.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest: Manifest
+
+
+class Parity(BaseModel):
+    """A plain export was compared with the model on some of the data's texts.
+
+    Attributes:
+        warnings: Where the two differ.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    warnings: tuple[str, ...]
+
+
+class Evaluated(BaseModel):
+    """The predictions are stored.
+
+    Attributes:
+        tokens_per_example: Mean tokens per example, by language.
+        truncated: Examples cut at the maximum length, by language.
+        predictions: SHA-256 of the stored predictions.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tokens_per_example: dict[str, float]
+    truncated: dict[str, int]
+    predictions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything measured of one candidate.
+
+    Attributes:
+        config: What was asked for.
+        threads: Threads that it ran with.
+        made: The artifact.
+        parity: Whether the export answers like the model.
+        invariance: Whether its answers depend on what else is in a batch.
+        retokenized: How its tokenizer splits the judged texts.
+        evaluated: Facts about the tokenized examples.
+        predictions: Its answer to each example.
+        weight: Size and sparsity.
+        cold_start: Time and memory of a fresh process.
+        speed: Latency and throughput.
+    """
+
+    config: CandidateConfig
+    threads: int
+    made: Made
+    parity: Parity
+    invariance: Invariance
+    retokenized: Retokenized
+    evaluated: Evaluated
+    predictions: Predictions
+    weight: Weight
+    cold_start: ColdStart
+    speed: Speed
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the owner should know."""
+        known, judged = self.retokenized.known, len(self.predictions.label)
+        told = f"Judged texts that stand in the corpus of the vocabulary too: {known:,} of {judged:,}."
+        return (
+            *self.made.manifest.notes,
+            *((told,) if known else ()),
+            *self.parity.warnings,
+            *self.speed.warnings,
+        )
