@@ -1,8 +1,10 @@
 """Makes and loads the variants of the pruning benchmark, and finds where the time of one call goes."""
 
 import json
+import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,6 @@ from leanglot.runtimes.loading import load
 from leanglot.runtimes.onnxruntime import session_options
 from leanglot.techniques import Int8, Runtime
 
-ENGINES: Final[tuple[Runtime, ...]] = ("pytorch", "onnxruntime")
 _SPLIT_CALLS: Final = 8
 _ATTENTION: Final = "aten::_scaled_dot_product_flash_attention_for_cpu"
 _PRODUCTS: Final[Mapping[Runtime, frozenset[str]]] = {
@@ -132,7 +133,7 @@ def _torch_time(folder: Path, threads: int, ids: TokenIds) -> dict[str, _Spent]:
 
     predictor, mask = load(folder, threads).predictor, np.ones_like(ids)
     predictor.logits(ids, mask)
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with _silent_stderr(), profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(_SPLIT_CALLS):
             predictor.logits(ids, mask)
     return {
@@ -157,3 +158,16 @@ def _onnx_time(folder: Path, threads: int, ids: TokenIds) -> dict[str, _Spent]:
     for event in done[len(done) // (_SPLIT_CALLS + 1) :]:  # the first call warms up
         times[event["args"]["op_name"]].append(event["dur"] / 1e3)
     return {name: _Spent(sum(own) / _SPLIT_CALLS, len(own) // _SPLIT_CALLS) for name, own in times.items()}
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """PyTorch's profiler reports its start and its end from C++, whatever its log level is."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -8,7 +8,9 @@ from typing import Final
 from peer_records import Pace
 
 from leanglot.results.records import Environment
+from leanglot.techniques import Runtime
 
+ENGINES: Final[tuple[Runtime, ...]] = ("pytorch", "onnxruntime")
 GOAL: Final = 0.8
 """Share of the promised speed-up that a sliced model is to reach at `GOAL_LENGTH`."""
 GOAL_LENGTH: Final = 128

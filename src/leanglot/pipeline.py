@@ -89,7 +89,8 @@ def measure_and_judge(config: RunConfig, bench: Bench, chains: Mapping[str, tupl
     )
     bench.folder.write_report(report)
     write_report(report, bench.folder.path)
-    draw_choices(bench, candidates)
+    between = {name for way in chains.values() for name in way[:-1]}
+    draw_choices(bench, [trial for trial in candidates if trial.config.name not in between])
     for trial in (baseline, *candidates):
         if isinstance(trial, Trial):
             forget_disturbed(bench, trial)

@@ -43,9 +43,9 @@ def test_optimize_writes_a_run_beside_its_config(finished):
 def test_optimize_on_a_model_and_a_file(tiny_model, tiny_data, tmp_path, capsys):
     config = ["--data", tiny_data, "--out", tmp_path / "run", "--quick", "--threads", 1, "--limit", 12, "--seed", 3]
     printed = run(capsys, "optimize", tiny_model, *config)
-    assert "pruned-50-int8" in printed
+    assert "pruned-30-int8" in printed
     report = leanglot.read_report(tmp_path / "run")
-    assert len(report.candidates) == 8
+    assert len(report.candidates) == 6
     assert report.data.examples == {"de": 12, "en": 12, "sw": 1, "th": 12}
 
 

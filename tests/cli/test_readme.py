@@ -40,7 +40,8 @@ def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPa
 def test_the_readme_shows_every_step():
     shown = {words[0] for words in commands()}
     assert shown == {
-        *("optimize", "benchmark", "evaluate", "quantize", "prune", "export"),
+        *("optimize", "benchmark", "evaluate", "quantize", "export"),
+        *("trim-vocabulary", "prune", "search-sparsity"),
         *("repair", "sweep", "report", "recommend", "doctor"),
     }  # fmt: skip
 

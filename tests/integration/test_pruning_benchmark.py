@@ -27,10 +27,10 @@ def _benchmarks_leave_no_modules(monkeypatch: pytest.MonkeyPatch) -> object:
 def test_variants_need_the_flops_and_weights_that_their_shapes_say(
     tiny_classifier: TextClassifier, tiny_rows: list[dict[str, str]]
 ) -> None:
-    import pruning
+    import pruning_measuring
     import pruning_variants
 
-    sources = pruning.make_sources(tiny_classifier, text_pool(_examples(tiny_rows), "tiny"))
+    sources = pruning_measuring.make_sources(tiny_classifier, text_pool(_examples(tiny_rows), "tiny"))
     models = {one.name: one.make(sources) for one in pruning_variants.VARIANTS if not one.int8}
     flops = {name: pruning_variants.count_flops(model, [10])[10] for name, model in models.items()}
 
@@ -70,23 +70,23 @@ def test_uneven_counts_keep_the_total_and_leave_every_layer_some(whole: int, lay
 def test_every_variant_is_measured_against_the_baseline(
     tiny_classifier: TextClassifier, tiny_rows: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    import pruning
+    import pruning_measuring
     import pruning_records
     import pruning_tables
     import pruning_variants
 
     examples = _examples(tiny_rows)
-    sources = pruning.make_sources(tiny_classifier, text_pool(examples, "tiny"))
-    work = pruning.make_inputs(tiny_classifier, examples, _LENGTHS)
+    sources = pruning_measuring.make_sources(tiny_classifier, text_pool(examples, "tiny"))
+    work = pruning_measuring.make_inputs(tiny_classifier, examples, _LENGTHS)
     named = {one.name: one for one in pruning_variants.VARIANTS}
     variants = [
         dataclasses.replace(named[name], weighed=name == "all-int8")
         for name in ("baseline", "heads", "vocabulary", "all", "int8", "all-int8")
     ]
     told: list[str] = []
-    plan = pruning.Plan(("pytorch", "onnxruntime"), variants, pruning.QUICK, 1, told.append)
+    plan = pruning_measuring.Plan(pruning_records.ENGINES, pruning_measuring.QUICK, 1, told.append, variants)
 
-    torch, onnx = pruning.measure_shape(sources, work, tmp_path, plan)
+    torch, onnx = pruning_measuring.measure_shape(sources, work, tmp_path, plan)
 
     compared = [(one.variant, one.against) for one in torch.comparisons]
     assert compared == [(name, "baseline") for name in ("heads", "vocabulary", "all")]

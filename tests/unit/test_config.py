@@ -58,9 +58,7 @@ def test_the_usual_candidates():
         "int8": (Int8(embeddings=False),),
         "int8-embeddings": (Int8(embeddings=True),),
         "pruned-30": (MagnitudePruning(sparsity=0.3),),
-        "pruned-50": (MagnitudePruning(sparsity=0.5),),
         "pruned-30-int8": (MagnitudePruning(sparsity=0.3), Int8(embeddings=True)),
-        "pruned-50-int8": (MagnitudePruning(sparsity=0.5), Int8(embeddings=True)),
     }
     assert {candidate.runtime for candidate in DEFAULT_CANDIDATES} == {"onnxruntime"}
 
@@ -70,6 +68,9 @@ def test_a_corpus_adds_candidates_with_a_trimmed_vocabulary():
     assert config.candidates[: len(DEFAULT_CANDIDATES)] == DEFAULT_CANDIDATES
     added = {each.name: each.recipe for each in config.candidates[len(DEFAULT_CANDIDATES) :]}
     assert added == {"trimmed": (TrimVocabulary(),), "trimmed-int8": (TrimVocabulary(), Int8(embeddings=True))}
+    slim = make_config({**LEAST, "corpus": "log.jsonl", "calibration": "train.jsonl"}).candidates[-1]
+    assert [step.technique for step in slim.recipe] == ["trim-vocabulary", "heads", "ffn", "int8"]
+    assert make_config({**LEAST, "calibration": "train.jsonl"}).candidates == DEFAULT_CANDIDATES
 
 
 def test_a_corpus_that_cannot_be_used_is_one_fault():

@@ -32,7 +32,7 @@ _ABOVE: Final = 0.85  # for bars or signs above the heat map
 _CELL: Final = (0.22, 0.46)
 _WIDEST: Final = 11.0
 _NUMBERED: Final = 0.38  # inches of a cell that a number fits in
-_NARROWEST: Final = 8.2
+_NARROWEST: Final = 8.6
 _BAR: Final = "#8592a1"
 
 

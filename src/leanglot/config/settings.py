@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from leanglot.techniques import Int8, MagnitudePruning, Recipe, Runtime, TrimVocabulary
+from leanglot.techniques import FfnPruning, HeadPruning, Int8, MagnitudePruning, Recipe, Runtime, TrimVocabulary
 from leanglot.techniques.support import recipe_fault
 from leanglot.techniques.targets import TargetIsa
 
@@ -114,15 +114,13 @@ class RepairConfig(BaseModel):
 
 def _default_candidates() -> tuple[CandidateConfig, ...]:
     int8 = Int8(embeddings=True)
-    pruned_30, pruned_50 = MagnitudePruning(sparsity=0.3), MagnitudePruning(sparsity=0.5)
+    pruned = MagnitudePruning(sparsity=0.3)
     recipes: dict[str, Recipe] = {
         "onnx-fp32": (),
         "int8": (Int8(embeddings=False),),
         "int8-embeddings": (int8,),
-        "pruned-30": (pruned_30,),
-        "pruned-50": (pruned_50,),
-        "pruned-30-int8": (pruned_30, int8),
-        "pruned-50-int8": (pruned_50, int8),
+        "pruned-30": (pruned,),
+        "pruned-30-int8": (pruned, int8),
     }
     return tuple(CandidateConfig(name=name, recipe=recipe) for name, recipe in recipes.items())
 
@@ -132,16 +130,24 @@ TRIMMED_CANDIDATES: Final = (
     CandidateConfig(name="trimmed", recipe=(TrimVocabulary(),)),
     CandidateConfig(name="trimmed-int8", recipe=(TrimVocabulary(), Int8(embeddings=True))),
 )
+SLIM_CANDIDATES: Final = (
+    CandidateConfig(
+        name="slim-int8",
+        recipe=(TrimVocabulary(), HeadPruning(sparsity=0.2), FfnPruning(sparsity=0.1), Int8(embeddings=True)),
+    ),
+)
 
 
 def _usual_candidates(validated: dict[str, Any]) -> tuple[CandidateConfig, ...]:
-    """Where texts show what the vocabulary is needed for, it is trimmed too."""
-    return DEFAULT_CANDIDATES if validated["corpus"] is None else (*DEFAULT_CANDIDATES, *TRIMMED_CANDIDATES)
+    """Texts that show what is used allow for more: a vocabulary, then heads and neurons that are not."""
+    trimmed = () if validated["corpus"] is None else TRIMMED_CANDIDATES
+    slim = SLIM_CANDIDATES if trimmed and validated["calibration"] is not None else ()
+    return (*DEFAULT_CANDIDATES, *trimmed, *slim)
 
 
 def _unique(candidates: tuple[CandidateConfig, ...]) -> tuple[CandidateConfig, ...]:
     if not candidates:  # Told here, because a length limit would also complain when all items are wrong.
-        raise ValueError("at least one candidate is needed; without this key there are seven usual ones")
+        raise ValueError("at least one candidate is needed; without this key there are five usual ones, or more")
     if (fault := repeated_names([candidate.name for candidate in candidates])) is not None:
         raise ValueError(fault)
     return candidates

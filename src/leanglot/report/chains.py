@@ -19,7 +19,7 @@ STEP_COLUMNS: Final[tuple[StepColumn, ...]] = StepColumn.__args__  # type: ignor
 HOW_STEPS_READ: Final = (
     "Each step comes on top of those above it. Its speed-up is the speed-up so far over that of the step before, since "
     "both were timed side by side with the baseline and not with each other. The worst language is the one that the "
-    "step itself costs most; verdicts are against the baseline, and newly harmed is who was not harmed one step before."
+    "step itself costs most; verdicts are against the baseline, and newly harmed is who was not harmed before the step."
 )
 _WORST: Final = 6
 _COMPARED: Final[tuple[StepColumn, ...]] = (
