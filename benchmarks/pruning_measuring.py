@@ -27,6 +27,7 @@ from leanglot.techniques import Runtime, TrimVocabulary
 
 FULL: Final = Effort(rounds=5, calls=4, throughput_rounds=3, cold_starts=1, per_language=20)
 QUICK: Final = Effort(rounds=3, calls=2, throughput_rounds=1, cold_starts=1, per_language=20)
+_ATTEMPTS: Final = 3
 _BATCH_TEXTS: Final = 32
 _BATCH_LENGTH: Final = 32
 
@@ -144,12 +145,23 @@ def _promised(before: Facts, after: Facts) -> dict[int, float]:
 def _compare(
     job: _Job, variant: Variant, other: Variant, pair: Mapping[str, Predictor], promised: Mapping[int, float]
 ) -> Comparison:
-    """Time two variants in turns; the ledger of peers calls the one compared with its reference, the other one ours."""
+    """Time two variants in turns, again where other processes disturbed it: the calmest attempt counts."""
+    attempts: list[Comparison] = []
+    while len(attempts) < _ATTEMPTS and all(one.warnings for one in attempts):
+        attempts.append(_timed(job, variant, other, pair, promised))
+    return min(attempts, key=lambda one: one.neighbours)
+
+
+def _timed(
+    job: _Job, variant: Variant, other: Variant, pair: Mapping[str, Predictor], promised: Mapping[int, float]
+) -> Comparison:
+    """One attempt. The ledger of peers calls the one that is compared with its reference, the other one ours."""
+    work, effort = job.work, job.plan.effort
     for predictor in pair.values():
-        run_batches(predictor, job.work.mixed)
+        run_batches(predictor, work.mixed)
     with NeighbourWatch() as watch:
-        latency = {length: paces(times)[OURS] for length, times in latencies(pair, job.work, job.plan.effort).items()}
-        rates = paces(throughputs(pair, job.work, job.plan.effort), lambda seconds: job.work.mixed_texts / seconds)
+        latency = {length: paces(times)[OURS] for length, times in latencies(pair, work, effort).items()}
+        rates = paces(throughputs(pair, work, effort), lambda seconds: work.mixed_texts / seconds)
     return Comparison(
         variant=variant.name,
         against=other.name,

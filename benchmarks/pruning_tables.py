@@ -14,7 +14,7 @@ def render(results: Results) -> str:
     """The whole run in Markdown."""
     machine = results.environment
     told = (
-        f"{machine.cpu} ({', '.join(machine.isa)}), {machine.threads} threads for every variant; torch "
+        f"{machine.cpu} ({', '.join(machine.isa)}), threads of every variant: {machine.threads}; torch "
         f"{machine.versions['torch']}, ONNX Runtime {machine.versions['onnxruntime']}; {results.rounds} rounds of "
         f"{results.calls} calls per length, two variants in turns; {results.created_at:%Y-%m-%d %H:%M} UTC, "
         f"{results.seconds / 60:.0f} minutes."
@@ -40,24 +40,32 @@ def render_shape(shape: ShapeResults) -> str:
 
 def _render_engine(ledger: EngineLedger) -> str:
     baseline = next(iter(ledger.facts.values()))
-    neighbours = max((one.neighbours for one in ledger.comparisons), default=0)
-    disturbed = [f"**{one.variant} against {one.against}**: {' '.join(one.warnings)}" for one in ledger.comparisons]
     parts = [
         f"### {ledger.engine}",
         _speeds(ledger),
-        f"Other processes used at most {neighbours:.0%} of the processor while a pair was timed.",
-        *(words for words, one in zip(disturbed, ledger.comparisons, strict=True) if one.warnings),
-        "Where the time of one call goes, in the engine's own profile (which slows it a little):",
+        _neighbours(ledger.comparisons),
+        "Where the time of one call goes, in the engine's own profile, which slows it a little; the calmest call:",
         _splits(ledger, baseline),
         *_misses(ledger),
     ]
     return "\n\n".join(parts)
 
 
+def _neighbours(comparisons: Sequence[Comparison]) -> str:
+    disturbed = [f"{one.variant} against {one.against} ({one.neighbours:.0%})" for one in comparisons if one.warnings]
+    if not disturbed:
+        most = max((one.neighbours for one in comparisons), default=0)
+        return f"Other processes used at most {most:.0%} of the processor while a pair was timed."
+    return (
+        f"**Other processes used more than a tenth of the processor while these were timed: {', '.join(disturbed)}. "
+        "Measure on a quiet machine.**"
+    )
+
+
 def _speeds(ledger: EngineLedger) -> str:
     lengths = sorted(next(iter(ledger.facts.values())).flops)
     header = ["variant", "against", "weights, M", "MB", "peak RSS, MB", "GFLOP", "promised"]
-    header += [*(f"length {length}" for length in lengths), "of the promise", "batch of texts", "goal"]
+    header += [*(f"length {length}" for length in lengths), "of the promise", "batch, texts/s", "goal"]
     baseline = next(iter(ledger.facts.values()))
     body = [[baseline.variant, _NONE, *_facts(baseline), _NONE, *[_NONE] * len(lengths), _NONE, _NONE, _NONE]]
     for one in ledger.comparisons:
@@ -71,7 +79,7 @@ def _speeds(ledger: EngineLedger) -> str:
                 _NONE if promised is None else f"{promised:.2f}×",
                 *times,
                 _share(one.reached(lengths[-1])),
-                f"{one.throughput.value:.0f}/s ({one.throughput.against_reference.median:.2f}×)",
+                f"{one.throughput.value:.0f} ({one.throughput.against_reference.median:.2f}×)",
                 _verdict(one, lengths[-1]),
             ]
         )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final, assert_never
 
 from leanglot.charts.labels import language_tags
-from leanglot.charts.quantities import count
+from leanglot.charts.quantities import count, megabytes
 from leanglot.errors import RunError
 from leanglot.results.records import Candidate, RunReport, VerdictKind
 from leanglot.techniques import (
@@ -142,6 +142,13 @@ def chain_steps(report: RunReport, name: str) -> tuple[ChainStep, ...]:
         )
         for place, candidate in enumerate(chain)
     )
+
+
+def size_words(size_bytes: float | None) -> str:
+    """Bytes in megabytes; in kilobytes where these would round to 0.0."""
+    if size_bytes is not None and 50 <= size_bytes < 50_000:
+        return f"{size_bytes / 1e3:.1f} kB"
+    return megabytes(size_bytes)
 
 
 def words_between(before: Candidate, after: Candidate) -> str:

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from leanglot.charts.labels import drawable
-from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, ratio, smaller
+from leanglot.charts.quantities import ABSENT, milliseconds, ratio, smaller
 from leanglot.charts.step_drops import LEFT, ROW, draw_drop_panel, drop_panel, name_rows
-from leanglot.charts.steps import ChainStep, Change, chain_steps
+from leanglot.charts.steps import ChainStep, Change, chain_steps, size_words
 from leanglot.charts.style import (
     GRID,
     INK,
@@ -91,7 +91,7 @@ _SIZE: Final = _Measure(
     "Size on disk",
     "all files of the artifact, 1 MB = 1,000,000 bytes",
     lambda step: step.size,
-    megabytes,
+    size_words,
     "larger",
     0.0,
     lambda step: smaller(step.candidate.size_reduction),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, points, ratio
-from leanglot.charts.steps import ChainStep, Change, chain_steps
+from leanglot.charts.steps import ChainStep, Change, chain_steps, size_words
 from leanglot.charts.style import VERDICT_SIGN
 from leanglot.report.format import language, plain
 from leanglot.report.summary import group_languages
@@ -119,7 +119,7 @@ def _change_in_size(step: ChainStep) -> str:
     size = step.size
     if size.difference is None:
         return ABSENT
-    shown = megabytes(abs(size.difference))
+    shown = size_words(abs(size.difference))
     sign = "" if shown == megabytes(0) else "+" if size.difference > 0 else "\N{MINUS SIGN}"
     return _over_steps(f"{sign}{shown}", size)
 

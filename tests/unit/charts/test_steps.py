@@ -2,7 +2,7 @@
 
 import pytest
 
-from leanglot.charts.steps import Change, chain_steps, recipe_words, words_between
+from leanglot.charts.steps import Change, chain_steps, recipe_words, size_words, words_between
 from leanglot.errors import RunError
 from leanglot.techniques import (
     FfnPruning,
@@ -42,6 +42,14 @@ from leanglot.techniques import (
 )
 def test_each_step_has_plain_words(step, words):
     assert recipe_words((step,)) == (words,)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(None, "n/a"), (0, "0.0 MB"), (49, "0.0 MB"), (50, "0.1 kB"), (7_400, "7.4 kB"), (50_000, "0.1 MB")],
+)
+def test_small_sizes_do_not_read_as_nothing(size, words):
+    assert size_words(size) == words
 
 
 def test_words_tell_what_each_step_has_more(chained):

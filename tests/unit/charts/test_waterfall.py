@@ -159,7 +159,7 @@ def test_the_grid_has_each_steps_own_drop_and_the_verdict_after_it(chained):
 def test_languages_newly_harmed_are_framed(chained, drawn):
     frames = [patch for patch in drawn.axes[2].patches if not patch.get_fill()]
     assert len(frames) == 12
-    assert not [patch for patch in draw(few(chained, "en"), "small").axes[2].patches if not patch.get_fill()]
+    assert not [patch for patch in draw(few(chained, "ur"), "small").axes[2].patches if not patch.get_fill()]
 
 
 def test_every_language_has_a_column(chained, drawn):

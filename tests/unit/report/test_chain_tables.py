@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 from test_page import Outline
 
-from leanglot.charts.files import write_charts
+from leanglot.charts.files import write_figure
+from leanglot.charts.waterfall import draw
 from leanglot.errors import RunError
 from leanglot.report.chains import chain_tables
 from leanglot.report.markdown import render_markdown
@@ -104,14 +105,14 @@ def test_gaps_say_why_and_what_follows_spans_them(broken):
 
 
 def test_the_page_has_the_steps_and_their_chart(chained, broken, tmp_path):
-    charts = {path.stem: path for path in write_charts(chained, tmp_path) if path.suffix == ".svg"}
-    outline = Outline(render_page(chained, charts))
+    _, chart = write_figure(draw(chained, "small"), tmp_path, "waterfall-small")
+    outline = Outline(render_page(chained, {"waterfall-small": chart}))
     assert "Step by step small Step" in outline.words
     assert "trim vocabulary to 24,102 pieces small.1-trim-vocabulary 126.4 MB −344.4 MB" in outline.words
     assert "Korean (ko) +5.0" in outline.words
     pictures = [attrs for tag, attrs in outline.tags if tag == "img"]
-    assert len(pictures) == 4
-    assert "the steps of small" in pictures[-1]["alt"]
+    assert len(pictures) == 1
+    assert "the steps of small" in pictures[0]["alt"]
     failed = Outline(render_page(broken, {})).words
     assert "remove 25% of heads small.2-heads failed: RecipeError: no heads" in failed
     assert "n/a for small.1-trim-vocabulary: no size was measured." in failed
