@@ -43,6 +43,8 @@ class Scores:
             neuron; for ``layers`` one, while all other layers are there.
         order: For ``layers``, those that can go, counted from 0, in the order in which they go.
         combine: For ``layers``, how the languages became one at each removal, which `order` depends on.
+        activations: For each layer, the mean of what the units give to the linear layer behind them, shape (its
+            inputs,): over a language's tokens, then over the languages, each alike. Empty for ``layers``.
     """
 
     kind: UnitKind
@@ -51,6 +53,7 @@ class Scores:
     by_language: Mapping[str, ByLayer]
     order: tuple[int, ...] = ()
     combine: Combine | None = None
+    activations: ByLayer = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +129,7 @@ def measure_units(
     _attach(watch, module, kind)
     done = 0
     for batch in token_batches(texts.rows, model.pad_id, batch_tokens):
-        watch.tags, watch.tokens = texts.tags[batch.positions], torch.from_numpy(batch.attention_mask)
+        watch.turn_to(texts.tags[batch.positions], torch.from_numpy(batch.attention_mask))
         with torch.enable_grad():
             own_margins(logits_of(module, batch)).backward()  # type: ignore[no-untyped-call]
         done += len(batch.positions)
@@ -135,7 +138,7 @@ def measure_units(
     counts = np.bincount(texts.tags)[:, None]
     means = [sums / counts for sums in watch.sums]
     by_language = {tag: tuple(mean[place] for mean in means) for place, tag in enumerate(texts.languages)}
-    return Scores(kind, method, texts.counts, by_language)
+    return Scores(kind, method, texts.counts, by_language, activations=watch.means())
 
 
 def own_margins(logits: Tensor) -> Tensor:
@@ -186,6 +189,7 @@ def save_scores(scores: Scores, path: Path, key: str) -> None:
         for tag, layers in scores.by_language.items()
         for place, layer in enumerate(layers)
     }
+    tensors |= {f"activations/{place}": values for place, values in enumerate(scores.activations)}
     facts: dict[str, object] = {
         "kind": scores.kind,
         "method": scores.method,
@@ -193,6 +197,7 @@ def save_scores(scores: Scores, path: Path, key: str) -> None:
         "order": scores.order,
         "combine": scores.combine,
         "layers": len(next(iter(scores.by_language.values()))),
+        "activations": len(scores.activations),
     }
     with file_atomically(path) as temporary:
         save_file(tensors, temporary, metadata={"key": key, "scores": json.dumps(facts)})
@@ -211,7 +216,8 @@ def load_scores(path: Path, key: str) -> Scores | None:
                 for tag in facts["texts"]
             }
             order = tuple(map(int, facts["order"]))
-            return Scores(facts["kind"], facts["method"], facts["texts"], by_language, order, facts["combine"])
+            means = tuple(stored.get_tensor(f"activations/{place}") for place in range(facts["activations"]))
+            return Scores(facts["kind"], facts["method"], facts["texts"], by_language, order, facts["combine"], means)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
@@ -226,6 +232,8 @@ class _Watch:
         tags: The language of each text of the batch that runs, shape (texts,).
         tokens: 1 for its tokens, 0 for its padding, shape (texts, length).
         sums: For each layer, shape (languages, units).
+        seen: Tokens by language, shape (languages,).
+        totals: For each layer, the activations' sums over the tokens, shape (languages, inputs).
     """
 
     method: Literal["taylor", "gradient"]
@@ -233,11 +241,26 @@ class _Watch:
     tags: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     tokens: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     sums: list[NDArray[np.float64]] = field(default_factory=list)
+    seen: NDArray[np.float64] = field(init=False)
+    totals: list[NDArray[np.float64]] = field(default_factory=list)
 
-    def attach(self, layer: nn.Module, units: int) -> None:
+    def __post_init__(self) -> None:
+        self.seen = np.zeros(self.languages)
+
+    def turn_to(self, tags: NDArray[np.int64], tokens: Tensor) -> None:
+        """The batch that runs next."""
+        self.tags, self.tokens = tags, tokens
+        np.add.at(self.seen, tags, tokens.sum(dim=1).double().numpy())
+
+    def means(self) -> ByLayer:
+        """The mean activations of each layer: over a language's tokens, then over the languages."""
+        return tuple((totals / self.seen[:, None]).mean(axis=0) for totals in self.totals)
+
+    def attach(self, layer: nn.Linear, units: int) -> None:
         """Watch the inputs of a linear layer, which belong to so many units of equal width, one after the other."""
         place = len(self.sums)
         self.sums.append(np.zeros((self.languages, units)))
+        self.totals.append(np.zeros((self.languages, layer.in_features)))
 
         def watched(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             first = inputs[0] if inputs[0].requires_grad else inputs[0].detach().requires_grad_()
@@ -247,6 +270,8 @@ class _Watch:
         layer.register_forward_pre_hook(watched)
 
     def _add(self, place: int, values: Tensor, gradient: Tensor) -> None:
+        held = (values * self.tokens[..., None]).sum(dim=1)
+        np.add.at(self.totals[place], self.tags, held.double().numpy())
         each = gradient.abs() if self.method == "gradient" else values * gradient
         by_text = (each * self.tokens[..., None]).sum(dim=1)
         by_unit = by_text.view(len(by_text), self.sums[place].shape[1], -1).sum(dim=2)
@@ -255,7 +280,10 @@ class _Watch:
 
 def _attach(watch: _Watch, module: PreTrainedModel, kind: Literal["heads", "ffn"]) -> None:
     for block in blocks_of(module):
-        if kind == "heads":
-            watch.attach(module.get_submodule(block.attention_output), heads_of(module, block))
-        else:
-            watch.attach(module.get_submodule(block.ffn_output), neurons_of(module, block))
+        name, count = (block.attention_output, heads_of) if kind == "heads" else (block.ffn_output, neurons_of)
+        output = module.get_submodule(name)
+        if not isinstance(output, nn.Linear):
+            raise ModelError(
+                f"{name} is a {type(output).__name__}, not a linear layer.", "Prune the unquantized model."
+            )
+        watch.attach(output, count(module, block))

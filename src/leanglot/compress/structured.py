@@ -88,7 +88,8 @@ def prune_heads(model: TextClassifier, config: HeadPruning, scores: Scores | Non
     keep = choose(combined, share, config.scope)
     notes = _shortfall("heads", share, config.scope, counts, keep, 1)
     chosen = _map(found, config.importance, combined, tuple(map(tuple, keep)))
-    return Shaped(_recorded(slice_heads(model, keep), "heads", share, counts, keep), chosen, notes)
+    cut = slice_heads(model, keep, _instead(found, compensate=config.compensate))
+    return Shaped(_recorded(cut, "heads", share, counts, keep), chosen, notes)
 
 
 def prune_ffn(model: TextClassifier, config: FfnPruning, scores: Scores | None = None) -> Shaped:
@@ -112,7 +113,8 @@ def prune_ffn(model: TextClassifier, config: FfnPruning, scores: Scores | None =
     keep = choose(combined, config.sparsity, config.scope, multiple=config.multiple)
     notes = _shortfall("ffn", config.sparsity, config.scope, counts, keep, config.multiple)
     chosen = _map(found, config.importance, combined, tuple((len(some),) for some in keep))
-    return Shaped(_recorded(slice_neurons(model, keep), "ffn", config.sparsity, counts, keep), chosen, notes)
+    cut = slice_neurons(model, keep, _instead(found, compensate=config.compensate))
+    return Shaped(_recorded(cut, "ffn", config.sparsity, counts, keep), chosen, notes)
 
 
 def prune_layers(model: TextClassifier, config: LayerPruning, scores: Scores | None = None) -> Shaped:
@@ -182,6 +184,11 @@ def _combined(
             f"The importance given is of other {scores.kind} than those of {model.name}.", "Measure it on this model."
         )
     return scores, combine(scores.by_language, how.combine, _traffic(how), _NAMES[kind])
+
+
+def _instead(scores: Scores, *, compensate: bool) -> ByLayer | None:
+    """What stands for the units that go."""
+    return scores.activations if compensate and scores.activations else None
 
 
 def _without_heads(

@@ -133,7 +133,7 @@ TRIMMED_CANDIDATES: Final = (
 SLIM_CANDIDATES: Final = (
     CandidateConfig(
         name="slim-int8",
-        recipe=(TrimVocabulary(), HeadPruning(sparsity=0.2), FfnPruning(sparsity=0.1), Int8(embeddings=True)),
+        recipe=(TrimVocabulary(), HeadPruning(sparsity=0.2), FfnPruning(sparsity=0.2), Int8(embeddings=True)),
     ),
 )
 

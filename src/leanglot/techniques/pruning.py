@@ -101,6 +101,8 @@ class HeadPruning(BaseModel):
         sparsity: Share of all heads to remove, in [0, 1); None where `remove` names them. Each layer keeps one.
         scope: ``global`` ranks the heads of all layers together, ``layer`` removes the same share of each.
         remove: Heads to remove, by layer, both counted from 0.
+        compensate: Let the bias behind a layer's attention stand for what its removed heads give on average over the
+            texts (An et al., 2024, do so for the channels of language models); not for heads that are named.
         importance: How heads are ranked.
     """
 
@@ -110,6 +112,7 @@ class HeadPruning(BaseModel):
     sparsity: Sparsity | None = None
     scope: Literal["global", "layer"] = "global"
     remove: dict[Place, tuple[Place, ...]] | None = Field(default=None, min_length=1)
+    compensate: bool = True
     importance: Importance = Importance()
 
     @model_validator(mode="after")
@@ -126,6 +129,7 @@ class FfnPruning(BaseModel):
         sparsity: Share of all neurons to remove, in [0, 1).
         scope: ``global`` ranks the neurons of all layers together, ``layer`` removes the same share of each.
         multiple: Each layer keeps a multiple of so many neurons, as far as it has them: widths that kernels like.
+        compensate: Let the bias behind the block stand for what its removed neurons give on average over the texts.
         importance: How neurons are ranked.
     """
 
@@ -135,6 +139,7 @@ class FfnPruning(BaseModel):
     sparsity: Sparsity
     scope: Literal["global", "layer"] = "global"
     multiple: int = Field(default=32, strict=True, ge=1, le=1024)
+    compensate: bool = True
     importance: Importance = Importance()
 
 

@@ -113,6 +113,23 @@ def test_batch_mates_and_padding_do_not_count(any_family, texts, kind, method):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * one.max())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_activations_are_means_over_tokens_then_languages(any_family, texts, kind):
+    model = load_text_classifier(any_family)
+    given: dict[str, list[torch.Tensor]] = {}
+    linear, _ = list(watched(model, kind))[1]
+    handle = linear.register_forward_pre_hook(lambda _, inputs: given[tag].append(inputs[0][0]))
+    for tag, own in texts.items():
+        given[tag] = []
+        for row in own:
+            margin(model.module, row)
+    handle.remove()
+    expected = np.mean([torch.cat(own).double().mean(dim=0).detach().numpy() for own in given.values()], axis=0)
+    for budget in (16, 1024):
+        found = measure_units(model, kind, "taylor", texts, batch_tokens=budget).activations
+        np.testing.assert_allclose(found[1], expected, rtol=1e-4, atol=1e-6)
+
+
 def test_a_language_is_measured_on_its_own_texts_alone(tiny_classifier, texts):
     together = measure_units(tiny_classifier, "heads", "taylor", texts)
     assert together.texts == {"de": 5, "en": 3, "sw": 1, "th": 2}
@@ -200,6 +217,7 @@ SCORES = Scores(
     {"en": (np.array([0.25]), np.array([1.5])), "zh-CN": (np.array([0.1]), np.array([1e-300]))},
     (1,),
     "mean",
+    (np.array([0.5, -0.25]), np.array([1.0])),
 )
 
 
@@ -210,6 +228,7 @@ def test_scores_come_back_from_a_file(tmp_path):
     assert (found.kind, found.method, found.texts, found.order, found.combine) == (
         *("layers", "ablation", {"en": 2, "zh-CN": 1}, (1,), "mean"),
     )
+    assert [values.tolist() for values in found.activations] == [[0.5, -0.25], [1.0]]
     assert list(found.by_language) == ["en", "zh-CN"]
     for tag, layers in SCORES.by_language.items():
         assert [layer.tolist() for layer in found.by_language[tag]] == [layer.tolist() for layer in layers]

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -90,6 +91,42 @@ def test_a_sliced_model_answers_like_the_masked_one(family, attention):
     torch.testing.assert_close(logits(sliced, attention), logits(masked, attention), atol=1e-5, rtol=0)
     assert (logits(masked, attention) - before).abs().max() > 1e-3
     assert torch.equal(logits(model, attention), before)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_stands_for_the_removed_is_the_same_sliced_and_masked(family):
+    model = classifier(family)
+    rng = np.random.default_rng(0)
+    blocks = blocks_of(model.module)
+    heads = [rng.normal(size=HEADS * block.head_size) for block in blocks]
+    neurons = [rng.normal(size=NEURONS) for _ in blocks]
+    before = logits(model)
+    sliced = slice_neurons(slice_heads(model, KEPT_HEADS, heads), KEPT_NEURONS, neurons)
+    masked = mask_neurons(mask_heads(model, KEPT_HEADS, heads), KEPT_NEURONS, neurons)
+    torch.testing.assert_close(logits(sliced), logits(masked), atol=1e-5, rtol=1e-5)
+    plain = slice_neurons(slice_heads(model, KEPT_HEADS), KEPT_NEURONS)
+    biased = model.module.get_submodule(blocks[0].ffn_output).bias is not None
+    assert torch.equal(logits(sliced), logits(plain)) != biased
+    assert torch.equal(logits(model), before)
+
+
+def test_neurons_that_never_change_go_without_a_trace():
+    model = classifier()
+    block = blocks_of(model.module)[1]
+    constant = model.with_own([model.module.get_submodule(block.ffn_input)])
+    with torch.no_grad():
+        constant.module.get_submodule(block.ffn_input).weight[3:7] = 0
+    bias = constant.module.get_submodule(block.ffn_input).bias.detach()
+    given = torch.nn.functional.gelu(bias).double().numpy()
+    keep = [range(NEURONS), (*range(3), *range(7, NEURONS)), range(NEURONS)]
+    cut = slice_neurons(constant, keep, [given] * LAYERS)
+    torch.testing.assert_close(logits(cut), logits(constant), atol=1e-5, rtol=1e-5)
+    assert (logits(slice_neurons(constant, keep)) - logits(constant)).abs().max() > 1e-3
+
+
+def test_what_stands_for_the_removed_must_fit():
+    with pytest.raises(RecipeError, match="5 values stand for the 24 inputs"):
+        slice_neurons(classifier(), KEPT_NEURONS, [np.zeros(5)] * LAYERS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
