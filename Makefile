@@ -42,10 +42,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c "import torch; assert torch.__version__.split('+')[0] == '2.13.0', torch.__version__"
 	@touch $(STAMP)
 
-# The charts and the table that the README shows, from the last `make demo`.
+# The charts and the table that README and guide show, from the last `make demo`.
 figures:
 	mkdir -p docs/demo
-	cp runs/demo/charts/overview.png runs/demo/charts/drop_heatmap.png runs/demo/report.md docs/demo/
+	cd runs/demo/charts && cp overview.png drop_heatmap.png waterfall-slim-int8.png importance-slim-int8-1-heads.png \
+	  $(CURDIR)/docs/demo/
+	cp runs/demo/report.md docs/demo/
 
 clean:
 	rm -rf .venv build runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
