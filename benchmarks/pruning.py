@@ -36,7 +36,7 @@ def main() -> None:
 
     effort = QUICK if options.quick else FULL
     engines = ENGINES if options.engine == "all" else (options.engine,)
-    plan = Plan(engines, effort, options.threads or available_cores(), _teller())
+    plan = Plan(engines, effort, options.threads or available_cores(), _teller(), options.attempts)
     torch.set_num_threads(plan.threads)  # else every call of PyTorch would change it and put it back
     started, shapes = time.monotonic(), []
     with ExitStack() as stack:
@@ -80,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engine", choices=(*ENGINES, "all"), default="all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and calls")
     parser.add_argument("--threads", type=int, help="of every variant; all physical cores without it")
+    parser.add_argument("--attempts", type=int, default=3, help="times that a disturbed pair is timed at most")
     parser.add_argument("--write", action="store_true", help="keep the tables in benchmarks/results/pruning.md")
     parser.add_argument("--work", type=Path, help="a folder for the model that is built, used again next time")
     return parser.parse_args()

@@ -24,7 +24,7 @@ from leanglot.runtimes.loading import load
 from leanglot.runtimes.onnxruntime import session_options
 from leanglot.techniques import Int8, Runtime
 
-_SPLIT_CALLS: Final = 8
+_SPLIT_CALLS: Final = 6
 _ATTENTION: Final = "aten::_scaled_dot_product_flash_attention_for_cpu"
 _PRODUCTS: Final[Mapping[Runtime, frozenset[str]]] = {
     "pytorch": frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", _ATTENTION}),

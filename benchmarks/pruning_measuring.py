@@ -25,9 +25,8 @@ from leanglot.runtimes.base import Predictor
 from leanglot.runtimes.batching import Batch
 from leanglot.techniques import Runtime, TrimVocabulary
 
-FULL: Final = Effort(rounds=5, calls=4, throughput_rounds=3, cold_starts=1, per_language=20)
+FULL: Final = Effort(rounds=5, calls=3, throughput_rounds=3, cold_starts=1, per_language=20)
 QUICK: Final = Effort(rounds=3, calls=2, throughput_rounds=1, cold_starts=1, per_language=20)
-_ATTEMPTS: Final = 3
 _BATCH_TEXTS: Final = 32
 _BATCH_LENGTH: Final = 32
 
@@ -41,6 +40,7 @@ class Plan:
         effort: How much is measured.
         threads: Of every variant.
         tell: Told what is being done.
+        attempts: How often a pair is timed at most, where other processes disturb it.
         variants: The baseline first, and what others are compared with before them.
     """
 
@@ -48,6 +48,7 @@ class Plan:
     effort: Effort
     threads: int
     tell: Callable[[str], None]
+    attempts: int = 3
     variants: Sequence[Variant] = VARIANTS
 
 
@@ -147,7 +148,7 @@ def _compare(
 ) -> Comparison:
     """Time two variants in turns, again where other processes disturbed it: the calmest attempt counts."""
     attempts: list[Comparison] = []
-    while len(attempts) < _ATTEMPTS and all(one.warnings for one in attempts):
+    while len(attempts) < job.plan.attempts and all(one.warnings for one in attempts):
         attempts.append(_timed(job, variant, other, pair, promised))
     return min(attempts, key=lambda one: one.neighbours)
 

@@ -11,22 +11,14 @@ import torch
 from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, pre_tokenizers, processors
 from tokenizers.models import WordLevel
-from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    XLMRobertaConfig,
-    XLMRobertaForSequenceClassification,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from leanglot.artifacts import make_artifact
 from leanglot.config import CandidateConfig
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.quantizers import Making
 from leanglot.quiet import quiet_transformers
+from tiny_models import LABELS, make_model
 
 # How long an example takes says nothing on a busy machine; and a change must not fail on luck it did not bring.
 settings.register_profile(
@@ -37,7 +29,6 @@ settings.register_profile(
 )
 settings.load_profile("leanglot")
 
-LABELS = ("lights", "music", "weather")
 LANGUAGES = {"de": 90, "en": 60, "th": 30, "sw": 1}
 _FILLERS = 400
 _WORDS_PER_LABEL = 8
@@ -83,23 +74,6 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         unk_token="<unk>",  # noqa: S106
         model_max_length=32,
     )
-
-
-def make_model(family: str, vocabulary: int) -> PreTrainedModel:
-    """An untrained model of a family, small but with the family's own structure."""
-    names = {"num_labels": len(LABELS), "id2label": dict(enumerate(LABELS)), "pad_token_id": 1}
-    names["label2id"] = {label: index for index, label in enumerate(LABELS)}
-    torch.manual_seed(0)
-    if family == "distilbert":
-        config = DistilBertConfig(
-            vocab_size=vocabulary, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=40, **names
-        )
-        return DistilBertForSequenceClassification(config).eval()
-    shape = {"vocab_size": vocabulary, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-    shape |= {"intermediate_size": 64, "max_position_embeddings": 40}
-    if family == "bert":
-        return BertForSequenceClassification(BertConfig(**shape, **names)).eval()
-    return XLMRobertaForSequenceClassification(XLMRobertaConfig(**shape, **names)).eval()
 
 
 def train(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, examples: Sequence[dict[str, str]]) -> None:

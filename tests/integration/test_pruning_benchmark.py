@@ -84,7 +84,7 @@ def test_every_variant_is_measured_against_the_baseline(
         for name in ("baseline", "heads", "vocabulary", "all", "int8", "all-int8")
     ]
     told: list[str] = []
-    plan = pruning_measuring.Plan(pruning_records.ENGINES, pruning_measuring.QUICK, 1, told.append, variants)
+    plan = pruning_measuring.Plan(pruning_records.ENGINES, pruning_measuring.QUICK, 1, told.append, 1, variants)
 
     torch, onnx = pruning_measuring.measure_shape(sources, work, tmp_path, plan)
 

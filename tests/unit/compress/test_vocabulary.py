@@ -11,12 +11,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import nn
 from transformers import ElectraConfig, ElectraForSequenceClassification
 
-from conftest import make_model
 from leanglot.compress.vocabulary import trim
 from leanglot.data.pool import TextPool
 from leanglot.errors import DataError, RecipeError
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier, save_text_classifier
 from leanglot.techniques import TrimVocabulary
+from tiny_models import make_model
 
 LETTERS = {"de": "aeinstäß", "th": "กขคงจาเ", "sw": "akiumnw"}
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]

@@ -91,7 +91,10 @@ def test_a_stage_that_fails_stores_nothing(store):
 def test_the_file_can_be_read_by_eye(store):
     store.save("weight", "key", WEIGHT)
     stored = json.loads((store.folder / "weight.json").read_text(encoding="utf-8"))
-    assert stored == {"key": "key", "record": {"size_bytes": 123, "sparsity": None, "ledger": []}}
+    assert stored == {
+        "key": "key",
+        "record": {"size_bytes": 123, "sparsity": None, "ledger": [], "compressed_bytes": None},
+    }
 
 
 def test_equal_inputs_give_equal_keys():
