@@ -33,6 +33,7 @@ def measure_effect(model: str, artifact: Path, *, allow_pickle: bool = False) ->
         before=weigh(folder, before, compressed=True),
         after=weigh(artifact, after, compressed=True),
         speedup=speedup,
+        engines=(before.manifest.runtime, after.manifest.runtime),
         threads=threads,
         warnings=watch.warnings(),
     )

@@ -1,6 +1,6 @@
 """Carries out the quantization step of a recipe on the form that each engine executes."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Making:
         corpus: Texts that show which pieces of the vocabulary the languages use; None where there are none.
         store: Folder where measured importance is kept for other recipes; None keeps none.
         served: Languages that the model is judged or used in, as far as they are known.
+        tell: Called while importance is measured, with the texts that are done and all of them.
     """
 
     isa: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Making:
     corpus: TextPool | None = None
     store: Path | None = None
     served: tuple[str, ...] = ()
+    tell: Callable[[int, int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,8 @@ def compare_trimmed(
     """
     observer = observer or Silent()
     observer.plan([model, str(artifact)])
+    check_unseen(pool, corpus)
     kept = _unseen(pool.texts, corpus)
-    if not kept:
-        raise DataError(
-            f"The vocabulary was cut on all {len(pool.texts):,} texts of {pool.source}.", "Compare on other texts."
-        )
     texts, languages = [pool.texts[at] for at in kept], np.asarray([pool.languages[at] for at in kept])
     subjects = [open_subject(resolve_model(each, allow_pickle=allow_pickle)) for each in (model, str(artifact))]
     answers = []
@@ -81,6 +78,18 @@ def compare_trimmed(
         texts={tag: int((languages == tag).sum()) for tag in tags},
         same={tag: int(same[languages == tag].sum()) for tag in tags},
     )
+
+
+def check_unseen(pool: TextPool, corpus: TextPool | None) -> None:
+    """Refuses texts of which a vocabulary is cut on all.
+
+    Raises:
+        DataError: It is.
+    """
+    if not _unseen(pool.texts, corpus):
+        raise DataError(
+            f"The vocabulary is cut on all {len(pool.texts):,} texts of {pool.source}.", "Compare on other texts."
+        )
 
 
 def _unseen(texts: Sequence[str], corpus: TextPool | None) -> list[int]:

@@ -100,7 +100,9 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     rows: dict[str, list[TokenIds]] = {}
     for encoding, tag in zip(model.tokenizer.encode_batch(list(drawn.texts)), drawn.languages, strict=True):
         rows.setdefault(tag, []).append(np.asarray(encoding.ids, dtype=np.int64))
-    measure = partial(structured.measure, model, step, rows)
+    tell, total = making.tell, len(drawn.texts)
+    told = None if tell is None else lambda done: tell(done, total)
+    measure = partial(structured.measure, model, step, rows, told)
     if making.store is None:
         return measure(), drawn.notes
     key = key_of(*structured.depends_on(step), model.source, model.recipe, drawn.texts, drawn.languages)

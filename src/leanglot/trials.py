@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -163,11 +163,18 @@ def _made_key(bench: Bench, config: CandidateConfig) -> str:
 def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
     """Make the artifact, and have it know how many threads suit it where the user chose no number."""
     graph = bench.exports.get(key_of(*steps_on_model(config.recipe))) if config.runtime == "onnxruntime" else None
+    making = replace(bench.making, tell=functools.partial(_measuring, bench.observer, config.name))
     with atomic_folder(artifact) as folder:
-        manifest = make_artifact(bench.model, config, folder, bench.making, graph)
+        manifest = make_artifact(bench.model, config, folder, making, graph)
         if bench.threads is None:
             manifest = knowing_threads(folder, manifest, bench.environment.threads)
         return Made(manifest=manifest)
+
+
+def _measuring(observer: Observer, name: str, done: int, total: int) -> None:
+    """So many texts that importance is measured on are done."""
+    observer.enter(name, "making", total)
+    observer.advance(name, done)
 
 
 def _is_whole(artifact: Path, manifest: Manifest) -> bool:

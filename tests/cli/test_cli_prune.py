@@ -81,7 +81,9 @@ def test_named_heads_and_layers_need_no_texts(tiny_model, tmp_path, capsys):
         (["--remove-heads", "0:0,1,2,3"], "all of its 4 heads"),
         (["--remove-heads", "0:9"], "no head 9"),
         (["--remove-heads", "7:0"], "no layer 7"),
-        (["--remove-heads", "x:1"], "names no layers and no heads"),
+        (["--remove-heads", "x:1"], "names no heads of a layer"),
+        (["--remove-heads", "0"], "--remove-heads 0:1,3"),
+        (["--remove-layers", "0:1"], "names no layers"),
         (["--remove-layers", "0,1"], "all of its 2 layers"),
         (["--remove-layers", "5"], "no layer 5"),
         (["--sparsity", 0.5, "--samples", 9], "--samples has no effect"),
@@ -124,9 +126,23 @@ def test_a_language_that_the_texts_lack(tiny_model, texts, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_comparing_on_the_texts_it_was_cut_on_says_nothing(tiny_model, texts, tmp_path, capsys):
+def test_comparing_on_the_texts_it_was_cut_on_is_refused_before_anything_is_made(tiny_model, texts, tmp_path, capsys):
     arguments = ["--texts", texts, "--out", tmp_path / "out", "--data", texts]
     assert "Compare on other texts" in run(capsys, "trim-vocabulary", tiny_model, *arguments, code=2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_languages_are_told_apart(tiny_model, tiny_data, texts, tmp_path, capsys):
+    arguments = ["--texts", texts, "--out", tmp_path / "out", "--data", tiny_data, "--languages", "de,en"]
+    printed = run(capsys, "trim-vocabulary", tiny_model, *arguments)
+    assert "Thai (th), not cut for" in printed
+    assert "150 texts in the languages that it was cut for" in printed
+    assert "31 texts in other languages" in printed
+
+
+def test_a_share_of_less_than_one_layer_is_told(tiny_model, texts, tmp_path, capsys):
+    arguments = ["--out", tmp_path / "out", "--layers", 0.1, "--calibration", texts]
+    assert "is less than one, so all stay" in run(capsys, "prune", tiny_model, *arguments)
 
 
 def test_a_search_prints_and_draws(tiny_model, tiny_data, texts, tmp_path, capsys):

@@ -29,8 +29,17 @@ HEADS = PruningFacts(
     removed=36,
     total=144,
     kept_by_layer=(11, 9, 7, 6, 7, 5, 9, 9, 9, 12, 12, 12),
+    before_by_layer=(12,) * 12,
 )
-FFN = PruningFacts(technique="ffn", target=0.5, actual=0.5, removed=9216, total=18432, kept_by_layer=(768,) * 12)
+FFN = PruningFacts(
+    technique="ffn",
+    target=0.5,
+    actual=0.5,
+    removed=9216,
+    total=18432,
+    kept_by_layer=(768,) * 12,
+    before_by_layer=(1536,) * 12,
+)
 ZEROS = PruningFacts(technique="magnitude", target=0.5, actual=0.5, removed=10_698_624, total=21_397_248)
 
 

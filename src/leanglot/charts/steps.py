@@ -79,8 +79,8 @@ class ChainStep:
         words: What is done, such as ``remove 25% of heads``.
         candidate: The candidate.
         size: Bytes on disk.
-        median: Median latency in milliseconds: the baseline's divided by the speed-up, since each candidate was timed
-            side by side with the baseline and at another time than the step before.
+        time: Time of one text as a share of the baseline's, 1 over the speed-up: each candidate was timed side by side
+            with the baseline, and at another time than the step before.
         accuracy: Over all examples.
         mean: Mean over the languages of each one's accuracy.
         languages: By language of the run; empty on the baseline.
@@ -89,7 +89,7 @@ class ChainStep:
     words: str
     candidate: Candidate
     size: Change
-    median: Change
+    time: Change
     accuracy: Change
     mean: Change
     languages: Mapping[str, LanguageStep]
@@ -122,10 +122,8 @@ def chain_steps(report: RunReport, name: str) -> tuple[ChainStep, ...]:
     if len(chain) < 2:
         known = ", ".join(report.chains) or "none"
         raise RunError(f'This report shows no steps of "{name}".', f"Candidates whose steps it shows: {known}.")
-    whole = chain[0].latency_ms
-    baseline_p50 = None if whole is None else whole.p50
     sizes = _changes([each.size_bytes for each in chain])
-    medians = _changes([None if not each.speedup else _divided(baseline_p50, each.speedup) for each in chain])
+    times = _changes([1 / each.speedup if each.speedup else None for each in chain])
     accuracies = _changes([each.accuracy for each in chain])
     means = _changes([each.macro_accuracy for each in chain])
     languages = {tag: _language_steps(chain, tag) for tag in language_tags(report)}
@@ -135,7 +133,7 @@ def chain_steps(report: RunReport, name: str) -> tuple[ChainStep, ...]:
             words=words[place],
             candidate=candidate,
             size=sizes[place],
-            median=medians[place],
+            time=times[place],
             accuracy=accuracies[place],
             mean=means[place],
             languages={tag: steps[place - 1] for tag, steps in languages.items()} if place else {},
@@ -249,10 +247,6 @@ def _language_steps(chain: Sequence[Candidate], tag: str) -> list[LanguageStep]:
         steps.append(LanguageStep(change, verdict, newly_harmed=verdict == "harmed" and not was_harmed))
         was_harmed = was_harmed if verdict is None else verdict == "harmed"
     return steps
-
-
-def _divided(value: float | None, by: float) -> float | None:
-    return None if value is None else value / by
 
 
 def _find(report: RunReport, wanted: str, chain: str) -> Candidate:

@@ -76,29 +76,35 @@ def named_numbers(flag: str, options: Sequence[str], form: str, hint: str) -> di
     return found
 
 
-def units(options: Sequence[str | None]) -> Any:  # noqa: ANN401 - a list, or lists by layer
-    """Numbers of layers from ``1,3``; numbers of heads by layer from ``0:1,3`` for each layer.
+def layer_numbers(option: str | None) -> list[int]:
+    """``1,3``: numbers of layers.
+
+    Raises:
+        ConfigError: The option is not of that form.
+    """
+    try:
+        return [] if option is None else [int(number) for number in option.split(",")]
+    except ValueError:
+        raise ConfigError(f"--remove-layers {option} names no layers.", "For example: --remove-layers 1,3.") from None
+
+
+def head_numbers(options: Sequence[str]) -> dict[int, list[int]]:
+    """``0:1,3`` for each layer: numbers of heads by layer.
 
     Raises:
         ConfigError: An option is not of that form.
     """
-    lists: list[int] = []
     by_layer: dict[int, list[int]] = {}
     for option in options:
-        if option is None:
-            continue
-        layer, colon, numbers = option.rpartition(":")
+        layer, _, numbers = option.partition(":")
         try:
-            found = [int(number) for number in numbers.split(",")]
-            if colon:
-                by_layer.setdefault(int(layer), []).extend(found)
-            else:
-                lists.extend(found)
+            by_layer.setdefault(int(layer), []).extend(int(number) for number in numbers.split(","))
         except ValueError:
             raise ConfigError(
-                f"{option!r} names no layers and no heads.", "For example: --remove-layers 1,3 or --remove-heads 0:1,3."
+                f"--remove-heads {option} names no heads of a layer.",
+                "For example: --remove-heads 0:1,3 for two heads of layer 0.",
             ) from None
-    return by_layer or lists
+    return by_layer
 
 
 def refuse_idle(context: "typer.Context", names: Sequence[str], why: str) -> None:

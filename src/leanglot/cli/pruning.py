@@ -1,5 +1,6 @@
 """Subcommands that make a model smaller by leaving out: weights, heads, neurons, layers, pieces of the vocabulary."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -18,11 +19,12 @@ from leanglot.cli.options import (
     SplitColumn,
     TextColumn,
 )
-from leanglot.cli.parsing import column_names, data_of, named_numbers, refuse_idle, units
+from leanglot.cli.parsing import column_names, data_of, head_numbers, layer_numbers, named_numbers, refuse_idle
 from leanglot.errors import ConfigError
 
 if TYPE_CHECKING:
     from leanglot.config import CandidateConfig
+    from leanglot.progress import Observer
     from leanglot.quantizers import Making
 
 _SHARE: Final = "to remove, in [0, 1)"
@@ -80,8 +82,8 @@ def prune(
     if traffic:
         importance["traffic"] = named_numbers("--traffic", traffic, "de=0.3", "Give one for each language.")
     recipe = [
-        *_structured("layers", layers, units([remove_layers]), importance, {}),
-        *_structured("heads", heads, units(remove_heads or []), importance, {"scope": scope}),
+        *_structured("layers", layers, layer_numbers(remove_layers), importance, {}),
+        *_structured("heads", heads, head_numbers(remove_heads or []), importance, {"scope": scope}),
         *_structured("ffn", ffn, None, importance, {"scope": scope}),
     ]
     if sparsity is not None or pattern is not None:
@@ -127,7 +129,8 @@ def trim_vocabulary(
     """Write an artifact whose vocabulary holds what the languages use; --data shows what that does to other texts."""
     from leanglot.config import make_candidate
     from leanglot.report.retokenized import retokenized_table
-    from leanglot.retokenizing import compare_trimmed
+    from leanglot.results.manifest import read_manifest
+    from leanglot.retokenizing import check_unseen, compare_trimmed
     from leanglot.steps import make_making
 
     kept = None if languages is None else [tag.strip() for tag in languages.split(",") if tag.strip()]
@@ -136,13 +139,15 @@ def trim_vocabulary(
     columns = column_names(text_column, "label", language_column, None, split_column)
     making = make_making(None, None, corpus=data_of(texts, columns))
     others = None if data is None else make_making(None, None, corpus=data_of(data, columns | {"split": "none"})).corpus
+    if others is not None:
+        check_unseen(others, making.corpus)
     _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
     if others is not None:
         with live(Console(stderr=True)) as progress:
             found, unchanged = compare_trimmed(
                 model, out, others, making.corpus, allow_pickle=allow_pickle, observer=progress
             )
-        output().print(retokenized_table(found, unchanged))
+        output().print(retokenized_table(found, unchanged, read_manifest(out).vocabulary))
 
 
 def _structured(
@@ -156,18 +161,35 @@ def _structured(
 def _make(
     model: str, candidate: "CandidateConfig", out: Path, making: "Making", *, allow_pickle: bool, force: bool
 ) -> None:
+    from dataclasses import replace
+
     from leanglot.effects import measure_effect
     from leanglot.report.effect import effect_lines
     from leanglot.report.single import artifact_summary
+    from leanglot.results.manifest import MANIFEST_NAME
     from leanglot.steps import transform
 
-    console = Console(stderr=True)
-    with console.status("Measuring and cutting"):
-        manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
-    with console.status("Timing it beside the model"):
-        effect = measure_effect(model, out, allow_pickle=allow_pickle)
+    console, name = Console(stderr=True), out.name
+    try:
+        with live(console) as progress:
+            progress.plan([name])
+            making = replace(making, tell=partial(_advance, progress, name))
+            manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+            progress.enter(name, "timing")
+            effect = measure_effect(model, out, allow_pickle=allow_pickle)
+            progress.enter(name, "done")
+    except KeyboardInterrupt:
+        left = "It is made, and was not timed." if (out / MANIFEST_NAME).exists() else "Nothing was written."
+        typer.echo(f"Stopped. {left}", err=True)
+        raise typer.Exit(130) from None
     typer.echo(artifact_summary(manifest, out))
     typer.echo(effect_lines(effect))
+
+
+def _advance(progress: "Observer", name: str, done: int, total: int) -> None:
+    """So many texts that importance is measured on are done."""
+    progress.enter(name, "making", total)
+    progress.advance(name, done)
 
 
 def _draw(artifact: Path, folder: Path) -> None:

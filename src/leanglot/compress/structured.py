@@ -157,7 +157,8 @@ def prune_layers(model: TextClassifier, config: LayerPruning, scores: Scores | N
         kept_by_layer=keep,
     )
     pruned = drop_layers(model, keep)
-    return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), chosen)
+    notes = (_too_little(config.sparsity, total, "layers"),) if config.sparsity and not count else ()
+    return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), chosen, notes)
 
 
 def _counts(model: TextClassifier, kind: UnitKind) -> tuple[int, ...]:
@@ -230,7 +231,13 @@ def _recorded(
     kept = tuple(map(len, keep))
     total, removed = sum(before), sum(before) - sum(kept)
     facts = PruningFacts(
-        technique=kind, target=target, actual=removed / total, removed=removed, total=total, kept_by_layer=kept
+        technique=kind,
+        target=target,
+        actual=removed / total,
+        removed=removed,
+        total=total,
+        kept_by_layer=kept,
+        before_by_layer=tuple(before),
     )
     return replace(pruned, pruning=(*pruned.pruning, facts))
 
@@ -241,6 +248,8 @@ def _shortfall(
     """A note where fewer go than were asked for, by more than a multiple makes necessary."""
     total = sum(before)
     asked, removed = floor_share(share, total), total - sum(map(len, keep))
+    if share and not asked:
+        return (_too_little(share, total, _NAMES[kind]),)
     if asked - removed < multiple:
         return ()
     step = "" if multiple == 1 else f" to a multiple of {multiple}"
@@ -250,9 +259,15 @@ def _shortfall(
     return (f"{removed:,} of {total:,} {_NAMES[kind]} are removed, not {asked:,}: {why}.",)
 
 
+def _too_little(share: float, total: int, units: str) -> str:
+    return f"{share:.4g} of {total:,} {units} is less than one, so all stay: the least that can go is {1 / total:.4g}."
+
+
 def _map(scores: Scores, how: Importance, combined: ByLayer, kept: tuple[tuple[int, ...], ...]) -> ImportanceMap:
     whole = scores.kind == "ffn"  # thousands of neurons: a layer's sum says enough
     shares = normalize(scores.by_language, _NAMES[scores.kind])
+    if whole:  # single neurons' shares no longer sum to 1 once they are combined, and are summed up by layer here
+        (combined,) = normalize({"combined": combined}, _NAMES[scores.kind]).values()
     return ImportanceMap(
         kind=scores.kind,
         method=scores.method,

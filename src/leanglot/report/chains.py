@@ -66,7 +66,7 @@ class StepRow:
     @property
     def over_steps(self) -> str:
         """That its changes are over several steps, where those between lack a measure; else empty."""
-        changes = (self.step.size, self.step.median, *(each.accuracy for each in self.step.languages.values()))
+        changes = (self.step.size, self.step.time, *(each.accuracy for each in self.step.languages.values()))
         spanned = max((each.spanned for each in changes if each.difference is not None), default=1)
         return "" if spanned == 1 else f"changes at {plain(self.step.words)} are over up to {spanned} steps"
 
@@ -125,8 +125,8 @@ def _change_in_size(step: ChainStep) -> str:
 
 
 def _speedup_of_step(step: ChainStep) -> str:
-    before, after = step.median.before, step.median.after
-    return ABSENT if before is None or not after else _over_steps(ratio(before / after), step.median)
+    before, after = step.time.before, step.time.after
+    return ABSENT if before is None or not after else _over_steps(ratio(before / after), step.time)
 
 
 def _worst(step: ChainStep) -> str:
@@ -162,7 +162,8 @@ def _absences(steps: Sequence[ChainStep]) -> tuple[str, ...]:
             continue
         missing = {
             "size": step.size.after,
-            "median": step.median.after,
+            "median": None if step.candidate.latency_ms is None else step.candidate.latency_ms.p50,
+            "speed-up": step.time.after,
             "accuracy": step.accuracy.after,
             "accuracy by language": True if not step.languages else step.worst,
         }

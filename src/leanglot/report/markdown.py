@@ -33,6 +33,7 @@ from leanglot.report.summary import (
 )
 from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
 from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
+from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport
 
@@ -291,7 +292,7 @@ def _harm(report: RunReport) -> str:
 
 
 def _warnings(report: RunReport) -> str:
-    lines = [f"- {code(each.name)}: {escape(warning)}" for each in report.candidates for warning in each.warnings]
+    lines = [f"- {', '.join(map(code, names))}: {escape(warning)}" for names, warning in warning_lines(report)]
     lines += [f"- data: {escape(note)}" for note in report.data.notes]
     return "## Notes\n\n" + "\n".join(lines) if lines else ""
 

@@ -28,6 +28,7 @@ from leanglot.report.summary import (
 )
 from leanglot.report.tables import COLUMNS, candidate_table
 from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, vocabulary_tables
+from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import RunReport
 
@@ -87,6 +88,7 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         vocabularies=vocabulary_tables(report),
         threads=thread_table(report),
         repairs={name: sentences(repair) for name, repair in report.repairs.items()},
+        warnings=warning_lines(report),
         columns=COLUMNS,
         challengers=challengers(report),
         pictures=pictures(report, charts),

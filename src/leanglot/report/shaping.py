@@ -150,7 +150,7 @@ def kept_by_layer(facts: PruningFacts, *, short: bool) -> str:
     if facts.technique == "layers":
         return f"layers {count(facts.total)} {_ARROW} {count(len(kept))}: {shown} of 0 to {facts.total - 1}"
     units = f"{_UNIT[facts.technique]}s"
-    before = f"{count(facts.total // len(kept))} {_ARROW} " if _was_even(facts) else ""
+    before = f"{count(facts.before_by_layer[0])} {_ARROW} " if _was_even(facts) else ""
     if len(set(kept)) == 1:
         return f"{units} {before}{count(kept[0])} in each of {plural(len(kept), 'layer')}"
     ends = f" ({count(min(kept))} to {count(max(kept))})" if cut else ""
@@ -158,9 +158,8 @@ def kept_by_layer(facts: PruningFacts, *, short: bool) -> str:
 
 
 def _was_even(facts: PruningFacts) -> bool:
-    """Whether all layers must have had the same number before, as far as the record tells."""
-    each, rest = divmod(facts.total, len(facts.kept_by_layer))
-    return rest == 0 and max(facts.kept_by_layer) <= each
+    """Whether all layers are known to have had the same number before."""
+    return len(set(facts.before_by_layer)) == 1
 
 
 def _reached(facts: PruningFacts) -> str:

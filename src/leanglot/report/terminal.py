@@ -28,6 +28,7 @@ from leanglot.report.summary import (
 )
 from leanglot.report.tables import REFERENCE
 from leanglot.report.vocabulary import HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
+from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport, Status, VerdictKind
 
@@ -153,12 +154,12 @@ def _candidate_cells(report: RunReport, candidate: Candidate) -> list[Text]:
 
 def _remarks(report: RunReport) -> list[tuple[str, str]]:
     """Failures and warnings, each with its candidate."""
-    remarks = []
-    for candidate in report.candidates:
-        if candidate.status == "failed":
-            remarks.append((candidate.name, f"failed: {candidate.reason or 'no reason was recorded'}"))
-        remarks += [(candidate.name, warning) for warning in candidate.warnings]
-    return remarks
+    failures = [
+        (candidate.name, f"failed: {candidate.reason or 'no reason was recorded'}")
+        for candidate in report.candidates
+        if candidate.status == "failed"
+    ]
+    return [*failures, *((", ".join(names), warning) for names, warning in warning_lines(report))]
 
 
 def _alarms(report: RunReport) -> list[RenderableType]:

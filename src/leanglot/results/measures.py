@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from leanglot.results.records import Latency, LedgerRow
+from leanglot.techniques import Runtime
 
 
 class LanguageQuality(BaseModel):
@@ -108,6 +109,7 @@ class Effect(BaseModel):
         before: The model's weight.
         after: The artifact's weight.
         speedup: How many times as fast as the model it answers one text of random tokens, by its length in tokens.
+        engines: What executed the model and the artifact.
         threads: Threads that both ran with.
         warnings: What disturbed the timing.
     """
@@ -118,6 +120,7 @@ class Effect(BaseModel):
     before: Weight
     after: Weight
     speedup: dict[int, float]
+    engines: tuple[Runtime, Runtime]
     threads: int
     warnings: tuple[str, ...] = ()
 

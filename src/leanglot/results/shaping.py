@@ -19,6 +19,7 @@ class PruningFacts(BaseModel):
         total: How many there were before this step.
         kept_by_layer: Heads or neurons that each layer has now; for ``layers`` the places, counted from 0, of the
             layers that stayed; empty for ``magnitude``.
+        before_by_layer: Heads or neurons that each layer had before the step; empty where that does not apply.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +30,7 @@ class PruningFacts(BaseModel):
     removed: int = Field(ge=0)
     total: int = Field(ge=1)
     kept_by_layer: tuple[int, ...] = ()
+    before_by_layer: tuple[int, ...] = ()
 
 
 class VocabularyFacts(BaseModel):
@@ -113,7 +115,7 @@ class ImportanceMap(BaseModel):
         texts: Texts by language that it was measured on.
         scores: By language and layer: one score per head; one per layer for ``layers``; for ``ffn`` the sum over the
             layer's neurons. Each language's scores sum to 1.
-        combined: The scores that the choice was made by, in the same form, for ``ffn`` each layer's sum.
+        combined: The scores that the choice was made by, in the same form; for ``ffn`` each layer's share of their sum.
         kept: By layer, the heads that stayed, counted from 0; for ``layers`` one entry, 0, or none; for ``ffn`` the
             number of neurons that stayed.
     """

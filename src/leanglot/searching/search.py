@@ -1,7 +1,7 @@
 """Searches how far one model can be pruned: makes the models, has them answer, and writes the record and the charts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Final, get_args
@@ -194,11 +194,17 @@ class _Bench:
     def _pruned(self, kind: SearchKind, sparsity: float) -> Answered:
         """Prune the model, cut where parts of it go, and have it answer."""
         self.observer.enter(kind, "making")
-        shape = carry_out(self.model, (step_of(kind, sparsity, self.plan.importance),), self.making)
+        making = replace(self.making, tell=partial(self._measuring, kind))
+        shape = carry_out(self.model, (step_of(kind, sparsity, self.plan.importance),), making)
         total = len(self.exam.examples)
         self.observer.enter(kind, "evaluating", max(_PROBES, self.tried + 1) * total)
         self.observer.advance(kind, self.tried * total)
         return Answered(self._answers(shape.model, kind), shape.model.pruning[-1].actual, shape.notes)
+
+    def _measuring(self, kind: SearchKind, done: int, total: int) -> None:
+        """So many texts that importance is measured on are done."""
+        self.observer.enter(kind, "making", total)
+        self.observer.advance(kind, done)
 
     def _answers(self, model: TextClassifier, name: str) -> Predictions:
         classifier = in_memory(model, self.setting.threads or available_cores())
@@ -230,6 +236,7 @@ def _search(bench: _Bench, levels: Mapping[SearchKind, Sequence[float]]) -> Spar
         worst_language=plan.worst_language,
         alpha=plan.alpha,
     )
+    bench.notes += _nothing_to_lose(requirement)
     results = tuple(bench.find(kind, levels[kind], requirement) for kind in plan.kinds)
     return SparsitySearch(
         model=bench.model.name,
@@ -242,6 +249,24 @@ def _search(bench: _Bench, levels: Mapping[SearchKind, Sequence[float]]) -> Spar
         results=results,
         notes=_notes(bench, results, requirement),
     )
+
+
+def _nothing_to_lose(requirement: Requirement) -> list[str]:
+    """A note on languages whose accuracy is below the allowed drop.
+
+    Raises:
+        DataError: All of them are.
+    """
+    accuracies = requirement.accuracies(requirement.baseline)
+    low = [tag for tag, accuracy in accuracies.items() if accuracy <= requirement.max_drop]
+    if len(low) == len(accuracies):
+        raise DataError(
+            f"The unpruned model answers {max(accuracies.values()):.1%} right in its best language: it cannot drop.",
+            "Check that the data's labels are the model's, and that it was trained for them.",
+        )
+    if not low:
+        return []
+    return [f"Languages that have no more than the allowed drop to lose, whatever is pruned: {', '.join(low)}."]
 
 
 def _notes(bench: _Bench, results: Sequence[KindResult], requirement: Requirement) -> tuple[str, ...]:

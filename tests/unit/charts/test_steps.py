@@ -74,18 +74,18 @@ def test_a_new_runtime_and_new_steps_are_both_told(chained):
 def test_changes_are_those_of_the_records(chained):
     _, export, trimmed, heads, small = chain_steps(chained, "small")
     assert export.size.difference == -500_000
-    assert trimmed.median.difference == pytest.approx(0.4)
+    assert trimmed.time.difference == pytest.approx(0.4 / 41.2)
     assert heads.accuracy.difference == chained.candidate("small.2-heads").accuracy - trimmed.candidate.accuracy
     assert small.mean == Change(heads.candidate.macro_accuracy, small.candidate.macro_accuracy)
     row = chained.candidate("small.2-heads").languages["th"]
     assert heads.languages["th"].drop == pytest.approx(trimmed.candidate.languages["th"].candidate - row.candidate)
 
 
-def test_medians_come_from_speed_ups_not_from_other_runs(chained):
+def test_times_come_from_speed_ups_not_from_other_runs(chained):
     slow = chained.candidates[1].latency_ms.model_copy(update={"p50": 500.0})
     drifted = chained.candidates[1].model_copy(update={"latency_ms": slow})
     report = chained.model_copy(update={"candidates": (chained.candidates[0], drifted, *chained.candidates[2:])})
-    assert chain_steps(report, "small")[1].median.after == pytest.approx(28.9)
+    assert chain_steps(report, "small")[1].time.after == pytest.approx(28.9 / 41.2)
 
 
 def test_who_is_newly_harmed_and_who_pays_most(chained):
@@ -108,10 +108,10 @@ def test_a_gap_is_bridged_and_said(broken):
     assert {tag for tag, each in small.languages.items() if each.newly_harmed} >= {"th", "ko"}
 
 
-def test_without_a_baseline_median_there_are_none(chained):
-    first = chained.candidates[0].model_copy(update={"latency_ms": None, "speedup": None})
-    report = chained.model_copy(update={"candidates": (first, *chained.candidates[1:])})
-    assert all(step.median.after is None for step in chain_steps(report, "small"))
+def test_without_speed_ups_there_are_no_times(chained):
+    untimed = tuple(each.model_copy(update={"speedup": None}) for each in chained.candidates)
+    report = chained.model_copy(update={"candidates": untimed})
+    assert all(step.time.after is None for step in chain_steps(report, "small"))
 
 
 @pytest.mark.parametrize("chains", [{}, {"small": ("original",)}, {"small": ("original", "gone")}])

@@ -4,9 +4,23 @@ from leanglot.results.shaping import PruningFacts, TokenChange, VocabularyFacts
 from leanglot.techniques import Int8, MagnitudePruning
 
 HEADS = PruningFacts(
-    technique="heads", target=0.5, actual=0.5, removed=72, total=144, kept_by_layer=(8, 6, 7, 5, 6, 7, 8, 6, 6, 5, 4, 4)
+    technique="heads",
+    target=0.5,
+    actual=0.5,
+    removed=72,
+    total=144,
+    kept_by_layer=(8, 6, 7, 5, 6, 7, 8, 6, 6, 5, 4, 4),
+    before_by_layer=(12,) * 12,
 )
-FFN = PruningFacts(technique="ffn", target=0.5, actual=0.5, removed=9216, total=18432, kept_by_layer=(768,) * 12)
+FFN = PruningFacts(
+    technique="ffn",
+    target=0.5,
+    actual=0.5,
+    removed=9216,
+    total=18432,
+    kept_by_layer=(768,) * 12,
+    before_by_layer=(1536,) * 12,
+)
 LAYERS = PruningFacts(
     technique="layers", target=None, actual=0.5, removed=6, total=12, kept_by_layer=(0, 2, 4, 6, 8, 10)
 )
