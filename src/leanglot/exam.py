@@ -73,16 +73,20 @@ class Exam:
             confidence=answers.confidence.astype(np.float64),
         )
 
-    def workload(self, classifier: Classifier, batch_tokens: int, rounds: int) -> Workload:
-        """The timed texts, tokenized by this classifier."""
-        texts = self.texts(self.latency_positions)
+    def workload(
+        self, classifier: Classifier, batch_tokens: int, rounds: int, opponent: Classifier | None = None
+    ) -> Workload:
+        """The timed texts, tokenized by this classifier and by the one that it takes turns with."""
+        texts, batch = self.texts(self.latency_positions), self.texts(self.batch_positions)
         return Workload(
             texts=texts,
             rows=classifier.encode(texts).rows,
             languages=[self.examples.languages[position] for position in self.latency_positions],
-            batch_rows=classifier.encode(self.texts(self.batch_positions)).rows,
+            batch_rows=classifier.encode(batch).rows,
             batch_tokens=batch_tokens,
             rounds=rounds,
+            opponent_rows=None if opponent is None else opponent.encode(texts).rows,
+            opponent_batch_rows=None if opponent is None else opponent.encode(batch).rows,
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from leanglot.data.pool import TextPool
+from leanglot.data.pool import TextPool, plain_text
 from leanglot.errors import DataError
 from leanglot.measure.fragmentation import compare_tokenizers
 from leanglot.measure.quality import answer_all
@@ -65,7 +65,8 @@ def compare_trimmed(
     check_unseen(pool, corpus)
     kept = _unseen(pool.texts, corpus)
     texts, languages = [pool.texts[at] for at in kept], np.asarray([pool.languages[at] for at in kept])
-    subjects = [open_subject(resolve_model(each, allow_pickle=allow_pickle)) for each in (model, str(artifact))]
+    folders = [resolve_model(each, allow_pickle=allow_pickle) for each in (model, str(artifact))]
+    subjects = [open_subject(folder, allow_pickle=allow_pickle) for folder in folders]
     answers = []
     for name, subject in zip((model, str(artifact)), subjects, strict=True):
         observer.enter(name, "evaluating", len(texts))
@@ -93,5 +94,5 @@ def check_unseen(pool: TextPool, corpus: TextPool | None) -> None:
 
 
 def _unseen(texts: Sequence[str], corpus: TextPool | None) -> list[int]:
-    seen = set() if corpus is None else set(corpus.texts)
-    return [position for position, text in enumerate(texts) if text not in seen]
+    seen = set() if corpus is None else set(map(plain_text, corpus.texts))
+    return [position for position, text in enumerate(texts) if plain_text(text) not in seen]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import metadata
+from typing import Final
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from leanglot.compress import magnitude, structured, vocabulary
 from leanglot.compress.importance import Scores, load_scores, save_scores
 from leanglot.compress.shaped import Shaped
 from leanglot.data.calibration import draw
+from leanglot.data.pool import TextPool
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.quantizers import Making
@@ -17,6 +20,8 @@ from leanglot.results.shaping import ImportanceMap
 from leanglot.runtimes.base import TokenIds
 from leanglot.techniques import MagnitudePruning, ModelStep, StructuredPruning, TrimVocabulary
 from leanglot.techniques.support import learns_from_texts
+
+_FEW_TEXTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def carry_out(model: TextClassifier, steps: tuple[ModelStep, ...], making: Makin
         shape = Shape(
             replace(shaped.model, recipe=(*shape.model.recipe, step)),
             (*shape.importance, *maps),
-            (*shape.notes, *shaped.notes),
+            tuple(dict.fromkeys((*shape.notes, *shaped.notes))),
         )
     return shape
 
@@ -97,6 +102,11 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
             "file.",
         )
     drawn = draw(making.calibration, step.importance, making.served, "Importance")
+    few = [tag for tag, number in drawn.counts.items() if number < _FEW_TEXTS]
+    told_few = (
+        f"Importance is measured on fewer than {_FEW_TEXTS} texts of {', '.join(few)}: little to choose by there."
+    )
+    notes = (*drawn.notes, *((told_few,) if few else ()))
     rows: dict[str, list[TokenIds]] = {}
     for encoding, tag in zip(model.tokenizer.encode_batch(list(drawn.texts)), drawn.languages, strict=True):
         rows.setdefault(tag, []).append(np.asarray(encoding.ids, dtype=np.int64))
@@ -104,12 +114,19 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     told = None if tell is None else lambda done: tell(done, total)
     measure = partial(structured.measure, model, step, rows, told)
     if making.store is None:
-        return measure(), drawn.notes
-    key = key_of(*structured.depends_on(step), model.source, model.recipe, drawn.texts, drawn.languages)
+        return measure(), notes
+    learnt = (model.recipe, model.pruning, model.vocabulary, *(pool.digest() for pool in _pools(making)))
+    shaping = (model.source, model.max_length, learnt, making.isa, metadata.version("torch"))
+    key = key_of(*structured.depends_on(step), *shaping, drawn.texts, drawn.languages)
     path = making.store / f"{step.technique}-{key[:16]}.safetensors"
     scores = load_scores(path, key)
     if scores is None:
         scores = measure()
         making.store.mkdir(parents=True, exist_ok=True)
         save_scores(scores, path, key)
-    return scores, drawn.notes
+    return scores, notes
+
+
+def _pools(making: Making) -> tuple[TextPool, ...]:
+    """The texts that earlier steps may have learned from."""
+    return tuple(pool for pool in (making.calibration, making.corpus) if pool is not None)

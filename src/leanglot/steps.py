@@ -173,7 +173,7 @@ def benchmark(
         allow_pickle=setting.allow_pickle,
     )
     observer.enter(subject, "timing", len(exam.latency_positions))
-    work = exam.workload(classifier, setting.batch_tokens, effort.rounds)
+    work = exam.workload(classifier, setting.batch_tokens, effort.rounds, other)
     speed = measure_speed(classifier, other, work, partial(observer.advance, subject))
     observer.enter(subject, "done")
     return Benchmark(

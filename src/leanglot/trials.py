@@ -100,7 +100,7 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
     parity = store.keep("parity", exam_key, Parity, lambda: _compare(bench, config, opened))
     invariance_key = key_of(exam_key, bench.exam.latency_positions)
     invariance = store.keep("invariance", invariance_key, Invariance, lambda: _vary_batches(bench, opened()))
-    retokenized = store.keep("tokens", exam_key, Retokenized, lambda: _retokenize(bench, opened(), made))
+    retokenized = store.keep("tokens", exam_key, Retokenized, lambda: _retokenize(bench, config, opened))
     enter("evaluating", len(bench.exam.examples))
     evaluated, predictions = _evaluate(bench, place, store, exam_key, opened, advance)
 
@@ -233,12 +233,12 @@ def _vary_batches(bench: Bench, classifier: Classifier) -> Invariance:
     return measure_invariance(classifier, bench.exam.texts(bench.exam.latency_positions[:_INVARIANCE_TEXTS]))
 
 
-def _retokenize(bench: Bench, classifier: Classifier, made: Made) -> Retokenized:
-    """Beside the baseline's tokenizer; nothing to tell where the vocabulary is whole."""
-    if made.manifest.vocabulary is None:
+def _retokenize(bench: Bench, config: CandidateConfig, opened: Callable[[], Classifier]) -> Retokenized:
+    """Beside the baseline's tokenizer; nothing to tell where the candidate has the same."""
+    if not any(isinstance(step, TrimVocabulary) for step in config.recipe):
         return Retokenized()
     examples, corpus = bench.exam.examples, bench.making.corpus or bench.making.calibration
-    return retokenize(bench.model.tokenizer, classifier.tokenizer, examples.texts, examples.languages, corpus)
+    return retokenize(bench.model.tokenizer, opened().tokenizer, examples.texts, examples.languages, corpus)
 
 
 def _start_cold(bench: Bench, artifact: Path, made: Made) -> ColdStart:
@@ -251,5 +251,5 @@ def _first_text(exam: Exam) -> str:
 
 
 def _time(bench: Bench, candidate: Classifier, baseline: Classifier | None, advance: Callable[[int], None]) -> Speed:
-    work = bench.exam.workload(candidate, bench.batch_tokens, bench.effort.rounds)
+    work = bench.exam.workload(candidate, bench.batch_tokens, bench.effort.rounds, baseline)
     return measure_speed(candidate, baseline, work, advance)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from leanglot.compress.shaped import Shaped
+from leanglot.decide.importance import floor_share
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier, linear_layers
 from leanglot.results.shaping import PruningFacts
@@ -71,7 +72,7 @@ def _facts(weights: Sequence[Tensor], config: MagnitudePruning) -> PruningFacts:
 
 def _zero_smallest(weights: Sequence[Tensor], share: float) -> None:
     """Zeroes exactly the given share, rounded down, of all these weights together."""
-    count = int(share * sum(weight.numel() for weight in weights))
+    count = floor_share(share, sum(weight.numel() for weight in weights))
     if count == 0:
         return
     threshold, left = _threshold(weights, count)

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from leanglot.compress.ablation import measure_layers
 from leanglot.compress.importance import Rows, Scores, Told, measure_units
 from leanglot.compress.shaped import Shaped
 from leanglot.compress.slicing import drop_layers, slice_heads, slice_neurons
-from leanglot.decide.importance import ByLayer, choose, combine, floor_share, normalize
+from leanglot.decide.importance import ByLayer, choose, combine, floor_share, merge, normalize
 from leanglot.errors import RecipeError
 from leanglot.models.structure import blocks_of, heads_of, neurons_of
 from leanglot.models.text_classifier import TextClassifier
+from leanglot.results.checkpoints import key_of
 from leanglot.results.shaping import ImportanceMap, PruningFacts, UnitKind
 from leanglot.techniques import FfnPruning, HeadPruning, LayerPruning, StructuredPruning
 from leanglot.techniques.pruning import Importance
@@ -184,7 +186,9 @@ def _combined(
         raise RecipeError(
             f"The importance given is of other {scores.kind} than those of {model.name}.", "Measure it on this model."
         )
-    return scores, combine(scores.by_language, how.combine, _traffic(how), _NAMES[kind])
+    # Layers go by divergences in nats, which are the same in every language; shares would rank them otherwise.
+    one = merge if kind == "layers" else partial(combine, what=_NAMES[kind])
+    return scores, one(scores.by_language, how.combine, _traffic(how))
 
 
 def _instead(scores: Scores, *, compensate: bool) -> ByLayer | None:
@@ -238,6 +242,7 @@ def _recorded(
         total=total,
         kept_by_layer=kept,
         before_by_layer=tuple(before),
+        chosen=key_of([list(some) for some in keep]),
     )
     return replace(pruned, pruning=(*pruned.pruning, facts))
 
@@ -266,7 +271,7 @@ def _too_little(share: float, total: int, units: str) -> str:
 def _map(scores: Scores, how: Importance, combined: ByLayer, kept: tuple[tuple[int, ...], ...]) -> ImportanceMap:
     whole = scores.kind == "ffn"  # thousands of neurons: a layer's sum says enough
     shares = normalize(scores.by_language, _NAMES[scores.kind])
-    if whole:  # single neurons' shares no longer sum to 1 once they are combined, and are summed up by layer here
+    if scores.kind != "heads":  # what is shown by layer is shown as shares of all layers
         (combined,) = normalize({"combined": combined}, _NAMES[scores.kind]).values()
     return ImportanceMap(
         kind=scores.kind,

@@ -17,6 +17,7 @@ from leanglot.data.pool import TextPool
 from leanglot.errors import DataError, RecipeError
 from leanglot.languages import canonical_tag
 from leanglot.models.text_classifier import TextClassifier, sharing_copy
+from leanglot.results.checkpoints import key_of
 from leanglot.results.shaping import VocabularyFacts
 from leanglot.techniques import TrimVocabulary
 
@@ -61,6 +62,7 @@ def trim(model: TextClassifier, config: TrimVocabulary, corpus: TextPool) -> Sha
         pieces_after=len(rows),
         texts=dict(sorted(Counter(pool.languages).items())),
         expected_missing=choice.missing,
+        chosen=key_of(list(rows)),
     )
     module = _with_rows(model, rows, new)
     trimmed = replace(model, module=module, tokenizer=cut.tokenizer, pad_id=new[model.pad_id], vocabulary=facts)

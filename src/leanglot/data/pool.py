@@ -118,16 +118,16 @@ def text_pool(examples: Examples, source: str, judged: Collection[str] = (), not
     Raises:
         DataError: When no text is left.
     """
-    known = set(map(_plain, judged))
+    known = set(map(plain_text, judged))
     pairs = zip(examples.texts, examples.languages, strict=True)
-    left = [(text, tag) for text, tag in pairs if _plain(text) not in known]
+    left = [(text, tag) for text, tag in pairs if plain_text(text) not in known]
     if not left:
         raise DataError(
             f"{source}: all {len(examples):,} texts are among those that candidates are judged on.",
             "Calibrate on training data: ranges fitted to the test texts would flatter the result.",
         )
     out = len(examples) - len(left)
-    said = (f"Calibration texts that are also judged were left out: {out:,}.",) if out else ()
+    said = (f"Texts that are also judged were left out: {out:,}.",) if out else ()
     texts, languages = zip(*left, strict=True)
     return TextPool(texts, languages, source, (*notes, *said))
 
@@ -164,7 +164,7 @@ def _training_rows(path: Path, table: Table, split: str | None) -> tuple[_Rows, 
             "Give the file with the rows of the split train; or, if none of its texts is ever judged on, take all rows "
             "with --split-column none.",
         )
-    return rows, [f"Only training rows are calibrated on; left out were {told}."] if others else []
+    return rows, [f"Only training rows are taken; left out were {told}."] if others else []
 
 
 def _is_blank(value: object) -> bool:
@@ -173,5 +173,6 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
+    """The text without letter case and spacing: two that differ only there count as the same."""
     return " ".join(text.casefold().split())

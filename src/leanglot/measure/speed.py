@@ -38,6 +38,8 @@ class Workload:
         batch_rows: Token ids of the texts for throughput, with the data's own mix.
         batch_tokens: Largest batch in tokens.
         rounds: How often throughput is measured.
+        opponent_rows: The rows as the baseline tokenizes them; None where it has the same tokenizer.
+        opponent_batch_rows: The same of the texts for throughput.
     """
 
     texts: Sequence[str]
@@ -46,6 +48,13 @@ class Workload:
     batch_rows: Sequence[TokenIds]
     batch_tokens: int
     rounds: int = 3
+    opponent_rows: Sequence[TokenIds] | None = None
+    opponent_batch_rows: Sequence[TokenIds] | None = None
+
+    def of_each(self, runners: int) -> list[tuple[Sequence[TokenIds], Sequence[TokenIds]]]:
+        """Rows for latency and for throughput of each runner, the measured one last."""
+        own = (self.rows, self.batch_rows)
+        return [(self.opponent_rows or self.rows, self.opponent_batch_rows or self.batch_rows), own][-runners:]
 
 
 def measure_speed(
@@ -64,7 +73,7 @@ def measure_speed(
     """
     runners = [candidate] if baseline is None else [baseline, candidate]
     with NeighbourWatch() as watch:
-        times = _latencies(runners, work.rows, on_call)
+        times = _latencies(runners, [rows for rows, _ in work.of_each(len(runners))], on_call)
         rates = _throughputs(runners, work)
         tokenization = _tokenization(candidate, work.texts)
     own, own_rate, both = times[-1], rates[-1], ~np.isnan(times[0])
@@ -103,24 +112,25 @@ def summarize_latency(times: Milliseconds) -> Latency:
 
 
 def _latencies(
-    runners: Sequence[Classifier], rows: Sequence[TokenIds], on_call: Callable[[int], None]
+    runners: Sequence[Classifier], rows: Sequence[Sequence[TokenIds]], on_call: Callable[[int], None]
 ) -> list[Milliseconds]:
     """Milliseconds per text for each runner, which take turns every few texts.
 
     The last runner is timed on every text, the one it is compared with on every third burst; NaN stands for the rest.
     """
-    for runner in runners:
-        for row in rows[:_WARM_UP]:
+    for runner, own in zip(runners, rows, strict=True):
+        for row in own[:_WARM_UP]:
             timed_call(runner, row)
-    times = [np.full(len(rows), np.nan) for _ in runners]
-    for turn, start in enumerate(range(0, len(rows), _BURST)):
-        burst = range(start, min(start + _BURST, len(rows)))
-        taking_part = list(zip(runners, times, strict=True))[0 if turn % _BASELINE_EVERY == 0 else -1 :]
-        for runner, kept in taking_part:
+    calls = len(rows[-1])
+    times = [np.full(calls, np.nan) for _ in runners]
+    for turn, start in enumerate(range(0, calls, _BURST)):
+        burst = range(start, min(start + _BURST, calls))
+        taking_part = list(zip(runners, rows, times, strict=True))[0 if turn % _BASELINE_EVERY == 0 else -1 :]
+        for runner, own, kept in taking_part:
             if len(taking_part) > 1:
-                settle(runner, rows[start])
+                settle(runner, own[start])
             for position in burst:
-                kept[position] = timed_call(runner, rows[position])
+                kept[position] = timed_call(runner, own[position])
         on_call(len(burst))
     return times
 
@@ -129,11 +139,11 @@ def _throughputs(runners: Sequence[Classifier], work: Workload) -> list[float]:
     """Examples per second of each runner: the median over rounds in which the runners take turns."""
     rates: list[list[float]] = [[] for _ in runners]
     for _ in range(work.rounds):
-        for runner, kept in zip(runners, rates, strict=True):
-            settle(runner, work.batch_rows[0])
+        for runner, (_, rows), kept in zip(runners, work.of_each(len(runners)), rates, strict=True):
+            settle(runner, rows[0])
             started = time.perf_counter()
-            runner.logits(work.batch_rows, work.batch_tokens)
-            kept.append(len(work.batch_rows) / (time.perf_counter() - started))
+            runner.logits(rows, work.batch_tokens)
+            kept.append(len(rows) / (time.perf_counter() - started))
     return [float(np.median(kept)) for kept in rates]
 
 

@@ -134,7 +134,7 @@ def _measured(
     speeds = {}
     for folder in (before, after):
         classifier = load(folder, setting.threads)
-        work = exam.workload(classifier, setting.batch_tokens, QUICK.rounds)
+        work = exam.workload(classifier, setting.batch_tokens, QUICK.rounds, baseline)
         speeds[folder] = measure_speed(classifier, baseline, work, advance).speedup
     return found.model_copy(
         update={

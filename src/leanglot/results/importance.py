@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -10,12 +10,13 @@ from leanglot.errors import ModelError
 from leanglot.results.shaping import ImportanceMap
 
 IMPORTANCE_NAME: Final = "importance.json"
+_MOST_BYTES: Final = 50_000_000
 
 
 class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     maps: tuple[ImportanceMap, ...]
 
 
@@ -34,6 +35,8 @@ def read_importance(folder: Path) -> tuple[ImportanceMap, ...]:
     path = folder / IMPORTANCE_NAME
     if not path.is_file():
         return ()
+    if path.stat().st_size > _MOST_BYTES:
+        raise ModelError(f"{path} is larger than {_MOST_BYTES:,} bytes.", "Make the artifact again.")
     try:
         return _Stored.model_validate_json(path.read_text(encoding="utf-8")).maps
     except (OSError, ValueError, ValidationError) as error:

@@ -1,8 +1,9 @@
 """What pruning and vocabulary trimming did to a model: records of the artifact and of the report."""
 
+import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 UnitKind = Literal["heads", "ffn", "layers"]
 
@@ -20,6 +21,8 @@ class PruningFacts(BaseModel):
         kept_by_layer: Heads or neurons that each layer has now; for ``layers`` the places, counted from 0, of the
             layers that stayed; empty for ``magnitude``.
         before_by_layer: Heads or neurons that each layer had before the step; empty where that does not apply.
+        chosen: Digest of which heads or neurons stayed, so that two cuts of the same shape can be told apart; empty
+            where that does not apply.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +34,7 @@ class PruningFacts(BaseModel):
     total: int = Field(ge=1)
     kept_by_layer: tuple[int, ...] = ()
     before_by_layer: tuple[int, ...] = ()
+    chosen: str = ""
 
 
 class VocabularyFacts(BaseModel):
@@ -44,6 +48,7 @@ class VocabularyFacts(BaseModel):
         expected_missing: Share of the tokens of further texts, by language, whose piece is gone, so that they are split
             into smaller ones: each text's own tokens that no other text has, over all tokens (the leave-one-out form
             of the missing mass of Good, 1953). None where one text or none leaves nothing to compare with.
+        chosen: Digest of which pieces stayed, so that two cuts of the same size can be told apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +58,7 @@ class VocabularyFacts(BaseModel):
     pieces_after: int = Field(ge=1)
     texts: dict[str, int]
     expected_missing: dict[str, float | None]
+    chosen: str = ""
 
 
 class TokenChange(BaseModel):
@@ -115,7 +121,8 @@ class ImportanceMap(BaseModel):
         texts: Texts by language that it was measured on.
         scores: By language and layer: one score per head; one per layer for ``layers``; for ``ffn`` the sum over the
             layer's neurons. Each language's scores sum to 1.
-        combined: The scores that the choice was made by, in the same form; for ``ffn`` each layer's share of their sum.
+        combined: The scores that the choice was made by, in the same form; for ``ffn`` and ``layers`` each layer's
+            share of their sum.
         kept: By layer, the heads that stayed, counted from 0; for ``layers`` one entry, 0, or none; for ``ffn`` the
             number of neurons that stayed.
     """
@@ -129,3 +136,13 @@ class ImportanceMap(BaseModel):
     scores: dict[str, tuple[tuple[float, ...], ...]]
     combined: tuple[tuple[float, ...], ...]
     kept: tuple[tuple[int, ...], ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ImportanceMap":
+        shapes = {tuple(map(len, layers)) for layers in (self.combined, *self.scores.values())}
+        if len(shapes) > 1 or len(self.kept) != len(self.combined):
+            raise ValueError("scores, combined and kept are of different shapes")
+        values = [value for layers in (self.combined, *self.scores.values()) for layer in layers for value in layer]
+        if not all(math.isfinite(value) and value >= 0 for value in values):
+            raise ValueError("scores must be finite numbers, 0 or more")
+        return self

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 Balance = Literal["uniform", "proportional", "temperature", "traffic"]
-Shares = dict[str, Annotated[float, Field(gt=0)]]
+Shares = dict[str, Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]]
 
 
 class Drawing(Protocol):
