@@ -168,3 +168,14 @@ def test_what_cannot_be_searched_is_one_message(tiny_model, tiny_data, tmp_path,
     arguments = ["--data", tiny_data, "--out", tmp_path / "search", *options]
     assert fault in run(capsys, "search-sparsity", tiny_model, *arguments, code=2)
     assert not (tmp_path / "search").exists()
+
+
+def test_a_trimmed_artifact_and_its_model_are_timed_each_on_its_own_tokens(
+    tiny_model, tiny_data, texts, tmp_path, capsys
+):
+    """The model's ids are beyond the trimmed table, and the other way round they mean other pieces."""
+    out = tmp_path / "trimmed"
+    run(capsys, "trim-vocabulary", tiny_model, "--texts", texts, "--out", out, "--languages", "de")
+    quick = ["--data", tiny_data, "--quick", "--threads", 1]
+    assert "speed-up" in run(capsys, "benchmark", tiny_model, *quick, "--against", out)
+    assert "speed-up" in run(capsys, "benchmark", out, *quick, "--against", tiny_model)

@@ -64,7 +64,7 @@ def test_only_training_rows_are_taken(write, training):
     )
     pool = read_texts(path, Columns())
     assert pool.texts == ("a",)
-    assert pool.notes == ("Only training rows are calibrated on; left out were 2 of test, 1 of validation.",)
+    assert pool.notes == ("Only training rows are taken; left out were 2 of test, 1 of validation.",)
 
 
 def test_rows_of_other_splits_are_not_even_checked(write):
@@ -88,7 +88,7 @@ def test_judged_texts_are_left_out_and_counted(write):
     path = write([row("Licht an"), row("licht  AN "), row("Licht aus")])
     pool = read_texts(path, Columns(), judged={"LICHT an", "Musik"})
     assert pool.texts == ("Licht aus",)
-    assert pool.notes == ("Calibration texts that are also judged were left out: 2.",)
+    assert pool.notes == ("Texts that are also judged were left out: 2.",)
 
 
 def test_nothing_but_judged_texts_is_refused(write):
@@ -144,7 +144,7 @@ def test_examples_in_memory_make_a_pool_too():
     examples = Examples(("Licht an", "Licht aus"), ("on", "off"), ("de", "de"))
     pool = text_pool(examples, "demo", judged=["licht an"], notes=["Known before."])
     assert (pool.texts, pool.source) == (("Licht aus",), "demo")
-    assert pool.notes == ("Known before.", "Calibration texts that are also judged were left out: 1.")
+    assert pool.notes == ("Known before.", "Texts that are also judged were left out: 1.")
 
 
 def counts(pool, **options):
