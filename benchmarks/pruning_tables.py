@@ -115,7 +115,8 @@ def _verdict(one: Comparison, length: int) -> str:
     share = one.reached(length)
     if not one.judged or share is None:
         return _NONE
-    return "met" if share >= GOAL else f"MISSED by {GOAL - share:.0%}"
+    verdict = "met" if share >= GOAL else f"MISSED by {GOAL - share:.0%}"
+    return f"{verdict}, disturbed" if one.warnings else verdict
 
 
 def _splits(ledger: EngineLedger, baseline: Facts) -> str:

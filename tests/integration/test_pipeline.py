@@ -158,7 +158,7 @@ def test_a_killed_run_ends_like_an_unbroken_one(seconds, unbroken, tiny_model, t
     out = tmp_path / "run"
     config = tmp_path / "config.yaml"
     settings = {"model": str(tiny_model), "data": str(tiny_data), "output": str(out), "threads": 1}
-    config.write_text(json.dumps(settings | {"candidates": CANDIDATES}))
+    config.write_text(json.dumps(settings | {"candidates": CANDIDATES, "steps": False}))
     command = [sys.executable, "-m", "leanglot.cli", "optimize", str(config), "--quick"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     time.sleep(seconds)
