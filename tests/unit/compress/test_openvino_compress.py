@@ -229,7 +229,9 @@ def family(any_family, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("config", "kinds"), [(STATIC, {"int8"}), (W4, {"int4", "int8"}), (HALF, {"float16"})], ids=str
+    ("config", "kinds"),
+    [(STATIC, {"int8"}), (W4, {"int4", "int8"}), (HALF, {"float16"})],
+    ids=["static", "weight-only", "half"],
 )
 def test_every_family_can_be_quantized(family, tmp_path, texts, config, kinds):
     classifier, source = family
