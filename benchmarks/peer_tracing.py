@@ -3,23 +3,11 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
+from leanglot.export.tracing import LogitsOnly
 from leanglot.quiet import quiet_transformers
-
-
-class LogitsOnly(nn.Module):
-    """A classifier with positional inputs and one output."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Ids and mask of shape (batch, length); logits of shape (batch, labels)."""
-        logits: Tensor = self.module(input_ids=input_ids, attention_mask=attention_mask).logits
-        return logits
 
 
 def traceable(source: Path, attention: str) -> LogitsOnly:

@@ -28,8 +28,7 @@ from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, Repair, RunReport
 from leanglot.results.storage import is_full
 from leanglot.stages import Trial
-from leanglot.techniques import TrimVocabulary
-from leanglot.techniques.support import learns_from_texts
+from leanglot.techniques.support import learns_from_texts, trims
 from leanglot.techniques.targets import target_extensions
 from leanglot.trials import Bench, forget_disturbed, run_trial, threads_of
 
@@ -166,7 +165,7 @@ def corpus_pool(config: RunConfig) -> TextPool | None:
     Raises:
         DataError: A candidate needs them and there are none.
     """
-    if not any(isinstance(step, TrimVocabulary) for candidate in config.candidates for step in candidate.recipe):
+    if not any(trims(candidate.recipe) for candidate in config.candidates):
         return None
     return read_pool(config.corpus or config.calibration, config.data, ())
 

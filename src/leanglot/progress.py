@@ -35,3 +35,9 @@ class Silent:
 
     def advance(self, candidate: str, steps: int = 1) -> None:
         """See `Observer`."""
+
+
+def tell_measured(observer: Observer, candidate: str, done: int, total: int) -> None:
+    """So many of all texts are done that a candidate's importance is measured on while it is made."""
+    observer.enter(candidate, "making", total)
+    observer.advance(candidate, done)

@@ -39,6 +39,11 @@ class Making:
     served: tuple[str, ...] = ()
     tell: Callable[[int, int], None] | None = None
 
+    @property
+    def showing(self) -> TextPool | None:
+        """Texts that show what the languages use: the corpus, else the texts for calibration."""
+        return self.corpus or self.calibration
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:

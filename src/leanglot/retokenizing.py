@@ -33,8 +33,8 @@ def retokenize(
     kept = _unseen(texts, corpus)
     if not kept:
         return Retokenized(known=len(texts))
-    tokens = compare_tokenizers(before, after, [texts[at] for at in kept], [languages[at] for at in kept])
-    return Retokenized(tokens=tokens, known=len(texts) - len(kept))
+    unseen = [texts[at] for at in kept], [languages[at] for at in kept]
+    return Retokenized(tokens=compare_tokenizers(before, after, *unseen), known=len(texts) - len(kept))
 
 
 def compare_trimmed(
@@ -62,8 +62,7 @@ def compare_trimmed(
     """
     observer = observer or Silent()
     observer.plan([model, str(artifact)])
-    check_unseen(pool, corpus)
-    kept = _unseen(pool.texts, corpus)
+    kept = check_unseen(pool, corpus)
     texts, languages = [pool.texts[at] for at in kept], np.asarray([pool.languages[at] for at in kept])
     folders = [resolve_model(each, allow_pickle=allow_pickle) for each in (model, str(artifact))]
     subjects = [open_subject(folder, allow_pickle=allow_pickle) for folder in folders]
@@ -75,22 +74,25 @@ def compare_trimmed(
         observer.enter(name, "done")
     same, tags = answers[0] == answers[1], sorted(set(languages))
     before, after = (subject.tokenizer for subject in subjects)
-    return retokenize(before, after, pool.texts, pool.languages, corpus), Unchanged(
+    tokens = compare_tokenizers(before, after, texts, languages.tolist())
+    return Retokenized(tokens=tokens, known=len(pool.texts) - len(kept)), Unchanged(
         texts={tag: int((languages == tag).sum()) for tag in tags},
         same={tag: int(same[languages == tag].sum()) for tag in tags},
     )
 
 
-def check_unseen(pool: TextPool, corpus: TextPool | None) -> None:
-    """Refuses texts of which a vocabulary is cut on all.
+def check_unseen(pool: TextPool, corpus: TextPool | None) -> list[int]:
+    """Refuses texts of which a vocabulary is cut on all; gives the positions of the others.
 
     Raises:
         DataError: It is.
     """
-    if not _unseen(pool.texts, corpus):
+    kept = _unseen(pool.texts, corpus)
+    if not kept:
         raise DataError(
             f"The vocabulary is cut on all {len(pool.texts):,} texts of {pool.source}.", "Compare on other texts."
         )
+    return kept
 
 
 def _unseen(texts: Sequence[str], corpus: TextPool | None) -> list[int]:

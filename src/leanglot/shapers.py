@@ -8,10 +8,9 @@ from typing import Final
 import numpy as np
 
 from leanglot.compress import magnitude, structured, vocabulary
-from leanglot.compress.importance import Scores, load_scores, save_scores
+from leanglot.compress.importance import Scores, load_scores, no_texts, save_scores
 from leanglot.compress.shaped import Shaped
 from leanglot.data.calibration import draw
-from leanglot.data.pool import TextPool
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.quantizers import Making
@@ -76,7 +75,7 @@ def _carry_out(model: TextClassifier, step: ModelStep, making: Making) -> Shaped
 
 
 def _trim(model: TextClassifier, step: TrimVocabulary, making: Making) -> Shaped:
-    corpus = making.corpus or making.calibration
+    corpus = making.showing
     if corpus is None:
         raise RecipeError(
             "trim-vocabulary needs texts that show what the languages use, and there are none.",
@@ -96,11 +95,7 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     if not learns_from_texts(step):
         return None, ()
     if making.calibration is None:
-        raise RecipeError(
-            "Importance is measured on texts, and there are none.",
-            "Give texts of the training split, labelled or not: --calibration FILE, or the key calibration in a config "
-            "file.",
-        )
+        raise no_texts()
     drawn = draw(making.calibration, step.importance, making.served, "Importance")
     few = [tag for tag, number in drawn.counts.items() if number < _FEW_TEXTS]
     told_few = (
@@ -115,7 +110,7 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     measure = partial(structured.measure, model, step, rows, told)
     if making.store is None:
         return measure(), notes
-    learnt = (model.recipe, model.pruning, model.vocabulary, *(pool.digest() for pool in _pools(making)))
+    learnt = (model.recipe, model.pruning, model.vocabulary, *_learned_from(making))
     shaping = (model.source, model.max_length, learnt, making.isa, metadata.version("torch"))
     key = key_of(*structured.depends_on(step), *shaping, drawn.texts, drawn.languages)
     path = making.store / f"{step.technique}-{key[:16]}.safetensors"
@@ -127,6 +122,6 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     return scores, notes
 
 
-def _pools(making: Making) -> tuple[TextPool, ...]:
-    """The texts that earlier steps may have learned from."""
-    return tuple(pool for pool in (making.calibration, making.corpus) if pool is not None)
+def _learned_from(making: Making) -> tuple[str, ...]:
+    """Digests of the texts that earlier steps may have learned from."""
+    return tuple(pool.digest for pool in (making.calibration, making.corpus) if pool is not None)

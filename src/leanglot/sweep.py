@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from leanglot.charts.files import png_bytes, svg_bytes
+from leanglot.charts.files import write_figure
 from leanglot.charts.sweep import draw
 from leanglot.config import CandidateConfig, RunConfig
 from leanglot.errors import ConfigError
 from leanglot.exam import FULL, Effort
 from leanglot.pipeline import optimize
 from leanglot.progress import Observer
-from leanglot.results.atomic import write_bytes_atomically
 from leanglot.results.records import RunReport
 from leanglot.techniques import HalfPrecision, Int8, Recipe, Runtime, WeightOnly
 from leanglot.techniques.support import recipe_fault
@@ -56,11 +55,8 @@ def sweep(
         CandidateConfig(name=name, runtime=runtime, recipe=recipes[number]) for number, name in names.items()
     )
     report = optimize(config.model_copy(update={"candidates": candidates}), observer, effort)
-    figure = draw(report, names)
-    folder = config.output / "charts"
-    write_bytes_atomically(folder / "sweep.svg", svg_bytes(figure))
-    write_bytes_atomically(folder / "sweep.png", png_bytes(figure))
-    return report, folder / "sweep.png"
+    png, _ = write_figure(draw(report, names), config.output / "charts", "sweep")
+    return report, png
 
 
 def name_of(bits: int) -> str:

@@ -20,7 +20,7 @@ from leanglot.measure.speed import measure_speed
 from leanglot.measure.subject import in_memory
 from leanglot.measure.weight import weigh
 from leanglot.models.text_classifier import TextClassifier
-from leanglot.progress import Observer
+from leanglot.progress import Observer, tell_measured
 from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.checkpoints import Checkpoints, key_of
@@ -34,8 +34,8 @@ from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
 from leanglot.stages import Evaluated, Made, Parity, Trial
-from leanglot.techniques import MagnitudePruning, TrimVocabulary
-from leanglot.techniques.support import learns_from_texts
+from leanglot.techniques import MagnitudePruning
+from leanglot.techniques.support import learns_from_texts, trims
 
 _INVARIANCE_TEXTS: Final = 24
 
@@ -151,10 +151,10 @@ def threads_of(bench: Bench, made: Made) -> int:
 
 def _made_key(bench: Bench, config: CandidateConfig) -> str:
     """Everything that shapes an artifact, and the machine where its threads were searched."""
-    making, trims = bench.making, any(isinstance(step, TrimVocabulary) for step in config.recipe)
-    learns = trims or any(map(learns_from_texts, config.recipe))
-    pools = (making.calibration, making.corpus if trims else None)
-    texts = [None if pool is None else pool.digest() for pool in pools] if learns else []
+    making, trimmed = bench.making, trims(config.recipe)
+    learns = trimmed or any(map(learns_from_texts, config.recipe))
+    pools = (making.calibration, making.corpus if trimmed else None)
+    texts = [None if pool is None else pool.digest for pool in pools] if learns else []
     searched = (bench.environment.cpu, bench.environment.threads) if bench.threads is None else ()
     shaping = (bench.model.source, bench.model.max_length, config, making.isa, versions(config.runtime))
     return key_of(*shaping, texts, making.served if learns else (), searched)
@@ -163,18 +163,12 @@ def _made_key(bench: Bench, config: CandidateConfig) -> str:
 def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
     """Make the artifact, and have it know how many threads suit it where the user chose no number."""
     graph = bench.exports.get(key_of(*steps_on_model(config.recipe))) if config.runtime == "onnxruntime" else None
-    making = replace(bench.making, tell=functools.partial(_measuring, bench.observer, config.name))
+    making = replace(bench.making, tell=functools.partial(tell_measured, bench.observer, config.name))
     with atomic_folder(artifact) as folder:
         manifest = make_artifact(bench.model, config, folder, making, graph)
         if bench.threads is None:
             manifest = knowing_threads(folder, manifest, bench.environment.threads)
         return Made(manifest=manifest)
-
-
-def _measuring(observer: Observer, name: str, done: int, total: int) -> None:
-    """So many texts that importance is measured on are done."""
-    observer.enter(name, "making", total)
-    observer.advance(name, done)
 
 
 def _is_whole(artifact: Path, manifest: Manifest) -> bool:
@@ -235,10 +229,10 @@ def _vary_batches(bench: Bench, classifier: Classifier) -> Invariance:
 
 def _retokenize(bench: Bench, config: CandidateConfig, opened: Callable[[], Classifier]) -> Retokenized:
     """Beside the baseline's tokenizer; nothing to tell where the candidate has the same."""
-    if not any(isinstance(step, TrimVocabulary) for step in config.recipe):
+    if not trims(config.recipe):
         return Retokenized()
-    examples, corpus = bench.exam.examples, bench.making.corpus or bench.making.calibration
-    return retokenize(bench.model.tokenizer, opened().tokenizer, examples.texts, examples.languages, corpus)
+    examples, shown = bench.exam.examples, bench.making.showing
+    return retokenize(bench.model.tokenizer, opened().tokenizer, examples.texts, examples.languages, shown)
 
 
 def _start_cold(bench: Bench, artifact: Path, made: Made) -> ColdStart:

@@ -20,7 +20,7 @@ from leanglot.charts.importance_cells import (
 )
 from leanglot.charts.labels import drawable, language_name
 from leanglot.charts.quantities import count, percent
-from leanglot.charts.style import INK, MUTED, SMALL_SIZE, bare, new_figure, place, readable_on
+from leanglot.charts.style import INK, MUTED, SMALL_SIZE, bare, new_figure, place, readable_on, write_in_row
 from leanglot.results.shaping import ImportanceMap
 
 _LEFT: Final = 2.5
@@ -102,28 +102,12 @@ def _draw_rows(axes: Axes, rows: Layers, scale: PowerNorm, *, numbered: bool) ->
 
 def _name_rows(axes: Axes, names: list[str]) -> None:
     for row, name in enumerate(names):
-        _beside(axes, row, name, -6, "right", INK)
+        write_in_row(axes, (0, row), name, -6, "right", INK)
 
 
 def _tell_shares(axes: Axes, shares: list[float]) -> None:
     for row, share in enumerate(shares):
-        _beside(axes, row, percent(share), 42, "right", MUTED)
-
-
-def _beside(axes: Axes, row: int, text: str, offset: float, side: str, colour: str) -> None:
-    """Writes a text left or right of a row, so many points from the heat map."""
-    axes.annotate(
-        text,
-        (0 if offset < 0 else 1, row + 0.5),
-        (offset, 0),
-        xycoords=axes.get_yaxis_transform(),
-        textcoords="offset points",
-        ha=side,
-        va="center",
-        fontsize=SMALL_SIZE,
-        color=colour,
-        annotation_clip=False,
-    )
+        write_in_row(axes, (1, row), percent(share), 42, "right", MUTED)
 
 
 def _number_layers(axes: Axes, columns: int, cell: float) -> None:

@@ -17,6 +17,12 @@ def points(fraction: float | None, decimals: int = 1, *, signed: bool = True) ->
     return _or_absent(fraction, lambda value: _fixed(100 * value, decimals, signed=signed))
 
 
+def limit_words(fraction: float) -> str:
+    """A limit that somebody set, in all its digits: ``1 point``, ``0.25 points``."""
+    text = f"{100 * fraction:g}"
+    return f"{text} point{'' if text == '1' else 's'}"
+
+
 def ratio(value: float | None) -> str:
     """A ratio with two decimals and the multiplication sign."""
     return _or_absent(value, lambda number: f"{_fixed(number, 2)}\N{MULTIPLICATION SIGN}")

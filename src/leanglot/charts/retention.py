@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from leanglot.charts.labels import drawable, language_name
-from leanglot.charts.quantities import percent, points
+from leanglot.charts.quantities import limit_words, percent, points
 from leanglot.charts.style import (
     GRID,
     INK,
@@ -68,7 +68,7 @@ def draw(record: SparsitySearch) -> Figure:
         headline(
             figure,
             f"How far {drawable(record.model, 28)} can be pruned",
-            f"Allowed for {whom}: a drop of {_limit(record)}; beyond it the scale is logarithmic.",
+            f"Allowed for {whom}: a drop of {limit_words(record.max_drop)}; beyond it the scale is logarithmic.",
         )
         _draw_legend(figure, record)
         if footer:
@@ -84,11 +84,6 @@ def _footer(record: SparsitySearch, width: int) -> list[str]:
     return textwrap.wrap(
         f"{question[0].upper()}{question[1:]}.", width, max_lines=3, placeholder=" \N{HORIZONTAL ELLIPSIS}"
     )
-
-
-def _limit(record: SparsitySearch) -> str:
-    text = f"{100 * record.max_drop:g}"
-    return f"{text} point{'' if text == '1' else 's'}"
 
 
 def _draw_legend(figure: Figure, record: SparsitySearch) -> None:

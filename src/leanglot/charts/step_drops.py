@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize, to_hex
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from leanglot.charts.colour_bar import draw_colour_bar
+from leanglot.charts.drop_cells import COLOURS, draw_cell, fill_of, name_columns, scale_of, sign_words, slanted
 from leanglot.charts.labels import drawable, language_name
 from leanglot.charts.quantities import ABSENT, points
 from leanglot.charts.steps import ChainStep
@@ -24,7 +24,6 @@ from leanglot.charts.style import (
     SURFACE,
     TEXT_SIZE,
     VERDICT_SIGN,
-    VERDICT_WORD,
     bare,
     place,
     readable_on,
@@ -37,8 +36,6 @@ MEAN: Final = "mean of languages"
 TOTAL: Final = "all steps together"
 _CELL: Final = (0.41, 0.9)
 _GAP: Final = 0.25  # between the mean and the languages, in cells
-_COLOURS: Final = colormaps["RdBu_r"]
-_SATURATION: Final = 0.10
 _WIDTH: Final = 36  # characters of a step's words on one line
 _LEGEND: Final = 1.15
 
@@ -67,7 +64,7 @@ class DropPanel:
     @property
     def slanted(self) -> float:
         """Inches that the longest slanted name rises."""
-        return max(map(_slanted, self.names))
+        return max(map(slanted, self.names))
 
     @property
     def cell(self) -> float:
@@ -78,7 +75,7 @@ class DropPanel:
     @property
     def width(self) -> float:
         """Inches with the row names and the slanted column names."""
-        ends = [self.cell * (column + _GAP + 0.5) + _slanted(name) for column, name in enumerate(self.names)]
+        ends = [self.cell * (column + _GAP + 0.5) + slanted(name) for column, name in enumerate(self.names)]
         return LEFT + max(*ends, self.cell * (len(self.names) + _GAP)) + 0.1
 
     @property
@@ -106,7 +103,7 @@ def draw_drop_panel(figure: Figure, panel: DropPanel) -> None:
     for row, step in enumerate(panel.steps):
         _draw_step(axes, row, step, panel, scale)
     _draw_total(axes, panel, scale)
-    _name_columns(axes, panel)
+    name_columns(axes, {column + (_GAP if column else 0): name for column, name in enumerate(panel.names)})
     name_rows(axes, [*((step.words, step.candidate.name) for step in panel.steps), (TOTAL, "against the baseline")])
     _title(figure, panel)
     _draw_legend(figure, panel, scale)
@@ -136,11 +133,6 @@ def name_rows(axes: Axes, names: Sequence[tuple[str, str]]) -> None:
             )
 
 
-def _slanted(name: str) -> float:
-    """Inches that a name at 45 degrees takes upwards, and as many to the right."""
-    return 0.068 * len(name) * 0.71 + 0.15
-
-
 def _worst_drop(steps: Sequence[ChainStep], tag: str) -> float:
     """The largest drop against the baseline after any step."""
     results = [step.candidate.languages.get(tag) for step in steps]
@@ -148,12 +140,9 @@ def _worst_drop(steps: Sequence[ChainStep], tag: str) -> float:
 
 
 def _scale(panel: DropPanel) -> Normalize:
-    """Symmetric around no drop; wide enough for the margin, but one collapse must not hide the rest."""
     single = [each.drop for step in panel.steps for each in step.languages.values()]
     whole = [row.drop for row in panel.steps[-1].candidate.languages.values()]
-    sizes = [abs(drop) for drop in (*single, *whole) if drop is not None]
-    limit = min(max([2 * panel.margin, *sizes]), max(_SATURATION, 2 * panel.margin))
-    return Normalize(-limit, limit, clip=True)
+    return scale_of((*single, *whole), panel.margin)
 
 
 def _draw_step(axes: Axes, row: int, step: ChainStep, panel: DropPanel, scale: Normalize) -> None:
@@ -167,7 +156,7 @@ def _draw_step(axes: Axes, row: int, step: ChainStep, panel: DropPanel, scale: N
         at = (column + _GAP, row)
         _draw_cell(axes, at, each.drop, scale, sign=VERDICT_SIGN[each.verdict], strong=each.verdict == "harmed")
         if each.newly_harmed:
-            ink = readable_on(_fill(each.drop, scale))
+            ink = readable_on(fill_of(each.drop, scale))
             frame = Rectangle((at[0] + 0.06, row + 0.05), 0.88, 0.9, fill=False, edgecolor=ink, linewidth=1.6)
             axes.add_patch(frame)
 
@@ -192,22 +181,8 @@ def _draw_total(axes: Axes, panel: DropPanel, scale: Normalize) -> None:
 def _draw_cell(
     axes: Axes, at: tuple[float, float], drop: float | None, scale: Normalize, *, sign: str = "", strong: bool = False
 ) -> None:
-    fill = _fill(drop, scale)
-    axes.add_patch(Rectangle(at, 1, 1, facecolor=fill, edgecolor=SURFACE, linewidth=1.5))
-    ink = readable_on(fill)
-    middle = at[0] + 0.5
     number = ABSENT if drop is None else points(drop, 1 if abs(drop) < 0.995 else 0)
-    signed = sign and drop is not None
-    axes.text(
-        middle, at[1] + (0.34 if signed else 0.5), number, ha="center", va="center", fontsize=SMALL_SIZE, color=ink
-    )
-    if signed:
-        size = TEXT_SIZE + 1.5 if strong else SMALL_SIZE
-        axes.text(middle, at[1] + 0.7, sign, ha="center", va="center", fontsize=size, color=ink, weight="bold")
-
-
-def _fill(drop: float | None, scale: Normalize) -> str:
-    return ABSENT_FILL if drop is None else to_hex(_COLOURS(scale(drop)))
+    draw_cell(axes, at, fill_of(drop, scale), number, sign if drop is not None else "", strong=strong)
 
 
 def _draw_failure(axes: Axes, row: float, reason: str, panel: DropPanel) -> None:
@@ -226,20 +201,6 @@ def _draw_failure(axes: Axes, row: float, reason: str, panel: DropPanel) -> None
     )
 
 
-def _name_columns(axes: Axes, panel: DropPanel) -> None:
-    for column, name in enumerate(panel.names):
-        axes.text(
-            column + 0.42 + (_GAP if column else 0),
-            -0.12,
-            name,
-            rotation=45,
-            rotation_mode="anchor",
-            ha="left",
-            va="bottom",
-            fontsize=TEXT_SIZE,
-        )
-
-
 def _title(figure: Figure, panel: DropPanel) -> None:
     width, height = figure.get_size_inches()
     told = "Drop in accuracy at each step, in points against the step before; signs: the verdict against the baseline"
@@ -255,11 +216,9 @@ def _title(figure: Figure, panel: DropPanel) -> None:
 def _draw_legend(figure: Figure, panel: DropPanel, scale: Normalize) -> None:
     limit = float(scale.vmax or 0)
     ticks = {-limit: points(-limit), 0.0: "0", limit: points(limit)}
-    draw_colour_bar(figure, (0.4, 0.45, 1.8), _COLOURS, scale, "gain   \N{LEFT RIGHT ARROW}   drop, points", ticks)
+    draw_colour_bar(figure, (0.4, 0.45, 1.8), COLOURS, scale, "gain   \N{LEFT RIGHT ARROW}   drop, points", ticks)
     signs = (
-        f"{VERDICT_SIGN['safe']}  {VERDICT_WORD['safe']}: proven below {points(panel.margin, signed=False)} points",
-        f"{VERDICT_SIGN['harmed']}  {VERDICT_WORD['harmed']}: the drop is significant",
-        f"{VERDICT_SIGN['inconclusive']}  {VERDICT_WORD['inconclusive']}: needs more examples",
+        *sign_words(panel.margin),
         "framed: harmed for the first time",
         f"{ABSENT}  not measured",
     )

@@ -150,6 +150,35 @@ def panel_title(axes: Axes, title: str, subtitle: str) -> None:
         )
 
 
+def write_in_row(
+    axes: Axes, at: tuple[float, float], text: str, offset: float, side: str, colour: str, weight: str = "normal"
+) -> None:
+    """Writes a text in the middle of a row of height 1, so many points right of a share of the axes' width.
+
+    Args:
+        axes: May end before the text does.
+        at: The share of the width, and where the row starts.
+        text: The text.
+        offset: Points to the right of there; negative ones to the left.
+        side: The end of the text that stands there.
+        colour: Of the text.
+        weight: ``normal`` or ``bold``.
+    """
+    axes.annotate(
+        text,
+        (at[0], at[1] + 0.5),
+        (offset, 0),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=SMALL_SIZE,
+        color=colour,
+        weight=weight,
+        annotation_clip=False,
+    )
+
+
 def bare(axes: Axes) -> None:
     """Takes the frame and the tick marks away, and keeps the tick labels."""
     axes.spines[:].set_visible(False)

@@ -17,7 +17,6 @@ from leanglot.charts.style import (
     GRID,
     INK,
     MUTED,
-    SMALL_SIZE,
     STATUS_COLOUR,
     bare,
     headline,
@@ -26,6 +25,7 @@ from leanglot.charts.style import (
     panel_title,
     place,
     style,
+    write_in_row,
 )
 from leanglot.results.records import RunReport
 
@@ -208,14 +208,14 @@ def _draw_panel(axes: Axes, rows: Sequence[_Row], texts: float) -> None:
     heights = [*range(len(rows) - 1), len(rows) - 1 + _APART]
     for height, row in zip(heights, rows, strict=True):
         if row.after is None:
-            _write(axes, (0, height), row.change, 4, "left", MUTED)
+            write_in_row(axes, (0, height), row.change, 4, "left", MUTED)
             continue
         start = min(row.before, row.after)
         width = max(0.005 * longest, abs(row.after - row.before))  # wide enough to be seen
         axes.add_patch(Rectangle((start, height + 0.22), width, 0.56, color=row.colour, linewidth=0))
         ink, weight = _MORE if row.colour == _MORE else INK, "bold" if row.strong else "normal"
-        _write(axes, (1, height), row.change, 72 * texts, "right", ink, weight)
-        _write(axes, (1, height), row.level, 72 * (texts + _LEVEL), "right", INK, weight)
+        write_in_row(axes, (1, height), row.change, 72 * texts, "right", ink, weight)
+        write_in_row(axes, (1, height), row.level, 72 * (texts + _LEVEL), "right", INK, weight)
     _connect(axes, list(zip(heights, rows, strict=True)))
 
 
@@ -224,22 +224,3 @@ def _connect(axes: Axes, rows: Sequence[tuple[float, _Row]]) -> None:
     known = [(height, row.after) for height, row in rows if row.after is not None]
     for (upper, level), (lower, _) in pairwise(known):
         axes.plot([level, level], [upper + 0.78, lower + 0.22], color=MUTED, linewidth=0.8, zorder=3)
-
-
-def _write(
-    axes: Axes, at: tuple[float, float], text: str, offset: float, side: str, colour: str, weight: str = "normal"
-) -> None:
-    """Writes a text in the middle of a row, so many points right of a share of the axes' width."""
-    axes.annotate(
-        text,
-        (at[0], at[1] + 0.5),
-        (offset, 0),
-        xycoords=axes.get_yaxis_transform(),
-        textcoords="offset points",
-        ha=side,
-        va="center",
-        fontsize=SMALL_SIZE,
-        color=colour,
-        weight=weight,
-        annotation_clip=False,
-    )

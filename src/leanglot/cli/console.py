@@ -1,7 +1,10 @@
 """What the subcommands show: the terminal, a line of progress, an error."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 
 from leanglot.errors import LeanglotError
@@ -16,11 +19,32 @@ def output() -> Console:
     return console if console.is_terminal else Console(width=100)
 
 
+def _resume() -> str:
+    return "Run the same command again: what was finished is kept."
+
+
 def live(console: Console) -> "LiveProgress":
     """Progress as it happens."""
     from leanglot.report.live import LiveProgress
 
     return LiveProgress(console)
+
+
+@contextmanager
+def stoppable(left: Callable[[], str] = _resume) -> Iterator[None]:
+    """Ends a command that the user stops with the exit code of an interrupt, and says what is left of its work.
+
+    Args:
+        left: Gives that sentence.
+
+    Raises:
+        typer.Exit: The user stopped the command.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. {left()}", err=True)
+        raise typer.Exit(130) from None
 
 
 def show_error(error: LeanglotError) -> None:

@@ -38,6 +38,16 @@ Against = Annotated[str | None, typer.Option(help="A model or artifact to compar
 AsJson = Annotated[bool, typer.Option("--json", help="Print the full record as JSON.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer timed calls; in the demo also fewer examples.")]
 NewFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the artifact.", metavar="FOLDER")]
+Combine = Annotated[str, typer.Option(help="Importance over the languages: worst keeps what any needs; mean; traffic.")]
+Method = Annotated[str, typer.Option(help="taylor or gradient.")]
+ImportanceTexts = Annotated[
+    Path | None,
+    typer.Option(help="Texts to measure importance on, labelled or not; of a column split, train rows only."),
+]
+ImportanceSamples = Annotated[int, typer.Option(help="Texts that importance is measured on.")]
+CombineTraffic = Annotated[
+    list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 TargetIsa = Annotated[
     str | None,

@@ -76,6 +76,27 @@ def named_numbers(flag: str, options: Sequence[str], form: str, hint: str) -> di
     return found
 
 
+def language_shares(options: Sequence[str]) -> dict[str, float]:
+    """``de=0.3`` for each language.
+
+    Raises:
+        ConfigError: An option is not of that form.
+    """
+    return named_numbers("--traffic", options, "de=0.3", "Give one for each language.")
+
+
+def importance_values(
+    method: str, combine: str, samples: int, traffic: Sequence[str] | None, seed: int
+) -> dict[str, Any]:
+    """How importance is measured, as in a config file.
+
+    Raises:
+        ConfigError: A language's share of the traffic is no number.
+    """
+    values: dict[str, Any] = {"method": method, "combine": combine, "samples": samples, "seed": seed}
+    return values | ({"traffic": language_shares(traffic)} if traffic else {})
+
+
 def layer_numbers(option: str | None) -> list[int]:
     """``1,3``: numbers of layers.
 

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from leanglot.cli.console import live, output
+from leanglot.cli.console import live, output, stoppable
 from leanglot.cli.options import (
     AllowPickle,
+    Combine,
+    CombineTraffic,
     Force,
+    ImportanceSamples,
+    ImportanceTexts,
     LanguageColumn,
+    Method,
     Model,
     NewFolder,
     OptionalData,
@@ -19,12 +24,19 @@ from leanglot.cli.options import (
     SplitColumn,
     TextColumn,
 )
-from leanglot.cli.parsing import column_names, data_of, head_numbers, layer_numbers, named_numbers, refuse_idle
+from leanglot.cli.parsing import (
+    column_names,
+    data_config,
+    data_of,
+    head_numbers,
+    importance_values,
+    layer_numbers,
+    refuse_idle,
+)
 from leanglot.errors import ConfigError
 
 if TYPE_CHECKING:
     from leanglot.config import CandidateConfig
-    from leanglot.progress import Observer
     from leanglot.quantizers import Making
 
 _SHARE: Final = "to remove, in [0, 1)"
@@ -51,18 +63,11 @@ def prune(
     scope: Annotated[
         str, typer.Option(help="global: one ranking of all layers; layer: the same share of each.")
     ] = "global",
-    combine: Annotated[
-        str, typer.Option(help="Importance over the languages: worst keeps what any needs; mean; traffic.")
-    ] = "worst",
-    method: Annotated[str, typer.Option(help="taylor or gradient.")] = "taylor",
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="Texts to measure importance on, labelled or not; of a column split, train rows only."),
-    ] = None,
-    samples: Annotated[int, typer.Option(help="Texts that importance is measured on.")] = 512,
-    traffic: Annotated[
-        list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")
-    ] = None,
+    combine: Combine = "worst",
+    method: Method = "taylor",
+    calibration: ImportanceTexts = None,
+    samples: ImportanceSamples = 512,
+    traffic: CombineTraffic = None,
     chart: Annotated[
         Path | None, typer.Option(help="Draw what was chosen by into this folder.", metavar="FOLDER")
     ] = None,
@@ -78,9 +83,7 @@ def prune(
     from leanglot.config import make_candidate
     from leanglot.steps import make_making
 
-    importance: dict[str, Any] = {"method": method, "combine": combine, "samples": samples, "seed": seed}
-    if traffic:
-        importance["traffic"] = named_numbers("--traffic", traffic, "de=0.3", "Give one for each language.")
+    importance = importance_values(method, combine, samples, traffic, seed)
     recipe = [
         *_structured("layers", layers, layer_numbers(remove_layers), importance, {}),
         *_structured("heads", heads, head_numbers(remove_heads or []), importance, {"scope": scope}),
@@ -128,6 +131,7 @@ def trim_vocabulary(
 ) -> None:
     """Write an artifact whose vocabulary holds what the languages use; --data shows what that does to other texts."""
     from leanglot.config import make_candidate
+    from leanglot.data.pool import read_texts
     from leanglot.report.retokenized import retokenized_table
     from leanglot.results.manifest import read_manifest
     from leanglot.retokenizing import check_unseen, compare_trimmed
@@ -138,8 +142,10 @@ def trim_vocabulary(
     candidate = make_candidate({"name": "trimmed", "runtime": runtime, "recipe": [step]})
     columns = column_names(text_column, "label", language_column, None, split_column)
     making = make_making(None, None, corpus=data_of(texts, columns))
-    others = None if data is None else make_making(None, None, corpus=data_of(data, columns | {"split": "none"})).corpus
-    if others is not None:
+    others = None
+    if data is not None:
+        unseen = data_config(data, columns | {"split": "none"})
+        others = read_texts(unseen.path, unseen.columns)
         check_unseen(others, making.corpus)
     _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
     if others is not None:
@@ -164,32 +170,26 @@ def _make(
     from dataclasses import replace
 
     from leanglot.effects import measure_effect
+    from leanglot.progress import tell_measured
     from leanglot.report.effect import effect_lines
     from leanglot.report.single import artifact_summary
     from leanglot.results.manifest import MANIFEST_NAME
     from leanglot.steps import transform
 
     console, name = Console(stderr=True), out.name
-    try:
-        with live(console) as progress:
-            progress.plan([name])
-            making = replace(making, tell=partial(_advance, progress, name))
-            manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
-            progress.enter(name, "timing")
-            effect = measure_effect(model, out, allow_pickle=allow_pickle)
-            progress.enter(name, "done")
-    except KeyboardInterrupt:
-        left = "It is made, and was not timed." if (out / MANIFEST_NAME).exists() else "Nothing was written."
-        typer.echo(f"Stopped. {left}", err=True)
-        raise typer.Exit(130) from None
+
+    def left() -> str:
+        return "It is made, and was not timed." if (out / MANIFEST_NAME).exists() else "Nothing was written."
+
+    with stoppable(left), live(console) as progress:
+        progress.plan([name])
+        making = replace(making, tell=partial(tell_measured, progress, name))
+        manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+        progress.enter(name, "timing")
+        effect = measure_effect(model, out, allow_pickle=allow_pickle)
+        progress.enter(name, "done")
     typer.echo(artifact_summary(manifest, out))
     typer.echo(effect_lines(effect))
-
-
-def _advance(progress: "Observer", name: str, done: int, total: int) -> None:
-    """So many texts that importance is measured on are done."""
-    progress.enter(name, "making", total)
-    progress.advance(name, done)
 
 
 def _draw(artifact: Path, folder: Path) -> None:

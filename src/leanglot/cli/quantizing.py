@@ -25,8 +25,8 @@ from leanglot.cli.options import (
     TargetIsa,
     TextColumn,
 )
-from leanglot.cli.parsing import column_names, data_of, make_setting
-from leanglot.cli.schemes import best_runtime, quantization_step, shares
+from leanglot.cli.parsing import column_names, data_of, language_shares, make_setting
+from leanglot.cli.schemes import best_runtime, quantization_step
 from leanglot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def quantize(
     given: dict[str, Any] = {"embeddings": embeddings, "per_channel": per_channel, "weights": weights}
     given |= {"reduce_range": reduce_range, "block": block, "symmetric": symmetric, "keep": tuple(keep or ())}
     given |= {"calibration": calibration, "method": method, "percentile": percentile, "samples": samples}
-    given |= {"balance": balance, "temperature": temperature, "traffic": shares(traffic or []), "data": data}
+    given |= {"balance": balance, "temperature": temperature, "traffic": language_shares(traffic or []), "data": data}
     given |= {"calibration_language": tuple(calibration_language or ()), "memory_mb": memory_mb, "seed": seed}
     step = quantization_step(scheme, given, context)
     candidate = make_candidate(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leanglot.cli.console import live, output
+from leanglot.cli.console import live, output, stoppable
 from leanglot.cli.options import (
     AllowPickle,
     Alpha,
@@ -143,12 +143,8 @@ def _optimize(config: "RunConfig", *, quick: bool) -> None:
     from leanglot.report.terminal import render_tables
 
     console = output()
-    try:
-        with live(console) as progress:
-            found = optimize_run(config, progress, chosen_effort(quick=quick))
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command again: what was finished is kept.", err=True)
-        raise typer.Exit(130) from None
+    with stoppable(), live(console) as progress:
+        found = optimize_run(config, progress, chosen_effort(quick=quick))
     console.print(render_tables(found))
     typer.echo(f"Report: {config.output / 'report.html'}")
 

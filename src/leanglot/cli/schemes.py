@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import typer
 from pydantic import TypeAdapter
 
-from leanglot.cli.parsing import named_numbers, was_typed
+from leanglot.cli.parsing import was_typed
 from leanglot.errors import ConfigError
 from leanglot.techniques import Recipe, Runtime
 from leanglot.techniques.support import runtimes_of
@@ -83,15 +83,6 @@ def quantization_step(scheme: str, given: Mapping[str, Any], context: typer.Cont
 
 def _options(names: Sequence[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
-
-
-def shares(options: list[str]) -> dict[str, float]:
-    """``de=0.3`` for each language.
-
-    Raises:
-        ConfigError: An option is not of that form.
-    """
-    return named_numbers("--traffic", options, "de=0.3", "Give one for each language.")
 
 
 def best_runtime(scheme: str) -> Runtime:

@@ -6,23 +6,28 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from leanglot.cli.console import live, output
+from leanglot.cli.console import live, output, stoppable
 from leanglot.cli.options import (
     AllowPickle,
     Alpha,
     AsJson,
+    Combine,
+    CombineTraffic,
     Data,
     GroupColumn,
+    ImportanceSamples,
+    ImportanceTexts,
     LabelColumn,
     LanguageColumn,
     Limit,
+    Method,
     Model,
     Seed,
     SplitColumn,
     TextColumn,
     Threads,
 )
-from leanglot.cli.parsing import column_names, data_of, make_setting, named_numbers
+from leanglot.cli.parsing import column_names, data_of, importance_values, make_setting
 
 
 def search_sparsity(
@@ -40,18 +45,11 @@ def search_sparsity(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the search.", metavar="FOLDER")] = Path(
         "runs/sparsity"
     ),
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="Texts to measure importance on, labelled or not; of a column split, train rows only."),
-    ] = None,
-    combine: Annotated[
-        str, typer.Option(help="Importance over the languages: worst keeps what any needs; mean; traffic.")
-    ] = "worst",
-    method: Annotated[str, typer.Option(help="taylor or gradient.")] = "taylor",
-    samples: Annotated[int, typer.Option(help="Texts that importance is measured on.")] = 512,
-    traffic: Annotated[
-        list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")
-    ] = None,
+    calibration: ImportanceTexts = None,
+    combine: Combine = "worst",
+    method: Method = "taylor",
+    samples: ImportanceSamples = 512,
+    traffic: CombineTraffic = None,
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     language_column: LanguageColumn = "language",
@@ -70,19 +68,13 @@ def search_sparsity(
     from leanglot.searching.search import SearchPlan
     from leanglot.searching.search import search_sparsity as search
 
-    values: dict[str, Any] = {"method": method, "combine": combine, "samples": samples, "seed": seed}
-    if traffic:
-        values["traffic"] = named_numbers("--traffic", traffic, "de=0.3", "Give one for each language.")
+    importance = make_importance(importance_values(method, combine, samples, traffic, seed))
     asked: list[Any] = [kind.strip() for kind in kinds.split(",") if kind.strip()]
-    plan = SearchPlan(asked, max_drop, worst_language, alpha, make_importance(values))
+    plan = SearchPlan(asked, max_drop, worst_language, alpha, importance)
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     setting = make_setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
-    try:
-        with live(Console(stderr=True)) as progress:
-            found, chart = search(model, out, setting, plan, data_of(calibration, columns), progress)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command again: what was finished is kept.", err=True)
-        raise typer.Exit(130) from None
+    with stoppable(), live(Console(stderr=True)) as progress:
+        found, chart = search(model, out, setting, plan, data_of(calibration, columns), progress)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return

@@ -56,6 +56,15 @@ class Scores:
     activations: ByLayer = ()
 
 
+def no_texts() -> RecipeError:
+    """Nothing is there to measure importance on."""
+    return RecipeError(
+        "Importance is measured on texts, and there are none.",
+        "Give texts of the training split, labelled or not: --calibration FILE, or the key calibration in a config "
+        "file.",
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
     """Texts of all languages in one row.
@@ -75,10 +84,7 @@ class Texts:
         """Raises RecipeError where there is none."""
         languages = tuple(sorted(tag for tag, own in rows.items() if len(own)))
         if not languages:
-            raise RecipeError(
-                "Importance is measured on texts, and there are none.",
-                "Give texts, labelled or not: --calibration FILE, or the key calibration in a config file.",
-            )
+            raise no_texts()
         tags = np.repeat(np.arange(len(languages)), [len(rows[tag]) for tag in languages])
         return cls(tuple(row for tag in languages for row in rows[tag]), tags, languages)
 

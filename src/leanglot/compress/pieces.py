@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 
 from leanglot.compress.merges import steps
 from leanglot.compress.tokenizer_trim import Inventory
+from leanglot.models.uncut import uncut
 
 _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
 _CHUNK: Final = 4096  # texts that are encoded at once
@@ -93,7 +94,7 @@ def choose_pieces(
         neighbours: Also keep pieces that the texts do not use but are near: that stand within their words, or differ
             from a used piece in letter case or in standing at the start of a word.
     """
-    plain = _untruncated(tokenizer)
+    plain = uncut(tokenizer.to_str())
     tokens = _tokens(plain, texts)
     tags, codes = np.unique(np.array(languages), return_inverse=True)
     claims = _Claims.none(max(inventory.ids.values()) + 1)
@@ -117,13 +118,6 @@ def choose_pieces(
     lost = _mask(len(claims.first), kept | basic, inverted=True)
     alone = (claims.first == claims.last) & _mask(len(claims.first), basic, inverted=True)
     return Choice(frozenset(kept | basic), _shares(tags.tolist(), codes, tokens, lost | alone))
-
-
-def _untruncated(tokenizer: Tokenizer) -> Tokenizer:
-    plain = Tokenizer.from_str(tokenizer.to_str())
-    plain.no_truncation()
-    plain.no_padding()
-    return plain
 
 
 def _tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> _Tokens:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from leanglot.compress.ablation import measure_layers
-from leanglot.compress.importance import Rows, Scores, Told, measure_units
+from leanglot.compress.importance import Rows, Scores, Told, measure_units, no_texts
 from leanglot.compress.shaped import Shaped
 from leanglot.compress.slicing import drop_layers, slice_heads, slice_neurons
 from leanglot.decide.importance import ByLayer, choose, combine, floor_share, merge, normalize
@@ -77,21 +77,11 @@ def prune_heads(model: TextClassifier, config: HeadPruning, scores: Scores | Non
         ModelError: The model's family is not known, or a language's scores rank nothing.
         DataError: A language with traffic has no texts.
     """
+    if config.remove is None:
+        return _prune_share(model, config, scores)
     counts = _counts(model, "heads")
-    keep: _Keep
-    if config.remove is not None:
-        keep = _without_heads(model, counts, config.remove)
-        return Shaped(_recorded(slice_heads(model, keep), "heads", None, counts, keep))
-    if scores is None and config.sparsity == 0:
-        keep = [range(count) for count in counts]
-        return Shaped(_recorded(slice_heads(model, keep), "heads", 0.0, counts, keep))
-    share = config.sparsity or 0.0
-    found, combined = _combined(model, "heads", counts, config.importance, scores)
-    keep = choose(combined, share, config.scope)
-    notes = _shortfall("heads", share, config.scope, counts, keep, 1)
-    chosen = _map(found, config.importance, combined, tuple(map(tuple, keep)))
-    cut = slice_heads(model, keep, _instead(found, compensate=config.compensate))
-    return Shaped(_recorded(cut, "heads", share, counts, keep), chosen, notes)
+    keep = _without_heads(model, counts, config.remove)
+    return Shaped(_recorded(slice_heads(model, keep), "heads", None, counts, keep))
 
 
 def prune_ffn(model: TextClassifier, config: FfnPruning, scores: Scores | None = None) -> Shaped:
@@ -107,16 +97,7 @@ def prune_ffn(model: TextClassifier, config: FfnPruning, scores: Scores | None =
         ModelError: The model's family is not known, or a language's scores rank nothing.
         DataError: A language with traffic has no texts.
     """
-    counts = _counts(model, "ffn")
-    if scores is None and config.sparsity == 0:
-        whole = [range(count) for count in counts]
-        return Shaped(_recorded(slice_neurons(model, whole), "ffn", 0.0, counts, whole))
-    found, combined = _combined(model, "ffn", counts, config.importance, scores)
-    keep = choose(combined, config.sparsity, config.scope, multiple=config.multiple)
-    notes = _shortfall("ffn", config.sparsity, config.scope, counts, keep, config.multiple)
-    chosen = _map(found, config.importance, combined, tuple((len(some),) for some in keep))
-    cut = slice_neurons(model, keep, _instead(found, compensate=config.compensate))
-    return Shaped(_recorded(cut, "ffn", config.sparsity, counts, keep), chosen, notes)
+    return _prune_share(model, config, scores)
 
 
 def prune_layers(model: TextClassifier, config: LayerPruning, scores: Scores | None = None) -> Shaped:
@@ -163,6 +144,25 @@ def prune_layers(model: TextClassifier, config: LayerPruning, scores: Scores | N
     return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), chosen, notes)
 
 
+def _prune_share(model: TextClassifier, config: HeadPruning | FfnPruning, scores: Scores | None) -> Shaped:
+    """Cut out the least important share of the heads or neurons."""
+    kind, share = config.technique, config.sparsity or 0.0
+    cut_to = slice_heads if kind == "heads" else slice_neurons
+    counts = _counts(model, kind)
+    if scores is None and share == 0:
+        whole = [range(count) for count in counts]
+        return Shaped(_recorded(cut_to(model, whole), kind, share, counts, whole))
+    found, combined = _combined(model, kind, counts, config.importance, scores)
+    multiple = config.multiple if isinstance(config, FfnPruning) else 1
+    keep = choose(combined, share, config.scope, multiple=multiple)
+    notes = _shortfall(kind, share, config.scope, counts, keep, multiple)
+    # A layer's neurons are many: the map tells how many stay, and of the heads which.
+    kept = tuple(map(tuple, keep)) if kind == "heads" else tuple((len(some),) for some in keep)
+    chosen = _map(found, config.importance, combined, kept)
+    cut = cut_to(model, keep, _instead(found, compensate=config.compensate))
+    return Shaped(_recorded(cut, kind, share, counts, keep), chosen, notes)
+
+
 def _counts(model: TextClassifier, kind: UnitKind) -> tuple[int, ...]:
     count = heads_of if kind == "heads" else neurons_of
     return tuple(count(model.module, block) for block in blocks_of(model.module))
@@ -177,10 +177,7 @@ def _combined(
 ) -> tuple[Scores, ByLayer]:
     """The scores, checked, and one importance from those of all languages."""
     if scores is None:
-        raise RecipeError(
-            "Importance is measured on texts, and there are none.",
-            "Give texts, labelled or not: --calibration FILE, or the key calibration in a config file.",
-        )
+        raise no_texts()
     shapes = {tuple(map(len, layers)) for layers in scores.by_language.values()}
     if scores.kind != kind or shapes != {tuple(counts)}:
         raise RecipeError(

@@ -18,11 +18,10 @@ from leanglot.errors import DataError, RecipeError
 from leanglot.languages import canonical_tag
 from leanglot.models.text_classifier import TextClassifier, sharing_copy
 from leanglot.results.checkpoints import key_of
-from leanglot.results.shaping import VocabularyFacts
+from leanglot.results.shaping import FEW_TEXTS, MUCH_MISSING, VocabularyFacts
+from leanglot.runtimes.batching import pad
 from leanglot.techniques import TrimVocabulary
 
-_FEW_TEXTS: Final = 100
-_WORTH_TELLING: Final = 0.01  # share of tokens whose piece is expected to be gone
 _MANY_HELD: Final = 100
 _PROBES: Final = 8  # texts that both models answer
 
@@ -192,9 +191,7 @@ def _check_answers(before: TextClassifier, after: TextClassifier, rows: Sequence
 
 
 def _answers(model: TextClassifier, rows: Sequence[Sequence[int]]) -> Tensor:
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[model.pad_id] * (longest - len(row))] for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    ids, mask = map(torch.from_numpy, pad([np.asarray(row, dtype=np.int64) for row in rows], model.pad_id))
     with torch.inference_mode():
         logits: Tensor = model.module(input_ids=ids, attention_mask=mask).logits
     return logits
@@ -209,8 +206,8 @@ def _told(facts: VocabularyFacts, config: TrimVocabulary, inventory: Inventory) 
     fate = "be unknown" if inventory.kind == "WordLevel" else "be split into smaller pieces"
     advice = "give more texts" if config.neighbours else "give more texts, or set neighbours"
     for tag, missing in facts.expected_missing.items():
-        few = facts.texts[tag] < _FEW_TEXTS
-        if few or (missing or 0) > _WORTH_TELLING:
+        few = facts.texts[tag] < FEW_TEXTS
+        if few or (missing or 0) > MUCH_MISSING:
             texts = "1 text" if facts.texts[tag] == 1 else f"{facts.texts[tag]:,} texts"
             known = f"{tag}: {texts} only: " if few else f"{tag}: "
             notes.append(f"{known}{_expectation(missing, fate)}; {advice}.")

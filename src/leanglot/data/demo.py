@@ -12,6 +12,7 @@ from typing import Final
 from leanglot.cache import cache_folder
 from leanglot.data.demo_templates import Grammar, Template, compact, load_grammar, supplied_values
 from leanglot.data.examples import Examples
+from leanglot.results.atomic import write_text_atomically
 
 SEED: Final = 20261122
 TEST_SHARE: Final = 0.55
@@ -76,10 +77,7 @@ def demo_data() -> DemoData:
     if file.is_file():
         return _from_json(file.read_text(encoding="utf-8"))
     data = _build(sorted(supplied_values()))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(_to_json(data), encoding="utf-8")
-    temporary.replace(file)
+    write_text_atomically(file, _to_json(data))
     return data
 
 
@@ -98,10 +96,7 @@ def demo_log() -> tuple[tuple[str, ...], tuple[str, ...]]:
     file = cache_folder() / "demo-data" / f"log-{LOG_PER_TEMPLATE}-{_fingerprint()}.json"
     if not file.is_file():
         rows = _log(sorted(supplied_values()))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(list(zip(*rows, strict=True)), ensure_ascii=False), encoding="utf-8")
-        temporary.replace(file)
+        write_text_atomically(file, json.dumps(list(zip(*rows, strict=True)), ensure_ascii=False))
     texts, languages = json.loads(file.read_text(encoding="utf-8"))
     return tuple(texts), tuple(languages)
 

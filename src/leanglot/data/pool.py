@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ _TRAINING: Final = frozenset({"train", "training"})
 _LABEL: Final = "(label)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextPool:
     """Texts to learn from.
 
@@ -34,8 +35,9 @@ class TextPool:
     source: str
     notes: tuple[str, ...] = ()
 
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of texts and languages in order."""
+        """SHA-256 of texts and languages in order; computed once, as every candidate's key holds it."""
         return Examples(self.texts, ("",) * len(self.texts), self.languages).digest()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from leanglot.models.uncut import uncut
 from leanglot.results.shaping import TokenChange
 
 _CHUNK: Final = 4096  # texts that are encoded at once
@@ -69,10 +70,7 @@ class _Reader:
 
 def _reader(tokenizer: Tokenizer) -> _Reader:
     text = tokenizer.to_str()
-    copy = Tokenizer.from_str(text)
-    copy.no_truncation()
-    copy.no_padding()
-    model = json.loads(text)["model"]
+    copy, model = uncut(text), json.loads(text)["model"]
     named = model["unk_id"] if "unk_id" in model else copy.token_to_id(model.get("unk_token") or "")
     return _Reader(copy, _ABSENT if named is None else int(named))
 

@@ -83,7 +83,8 @@ def repair_artifact(
     judged = judged_examples(exam, rows, answers.predicted == exam.expected, levels, setting.batch_tokens)
     observer.enter(artifact.name, "repairing", len(linear_layers(loaded.module)) + 3)
     reference = reference_for(patient, baseline, threads)
-    judged = replace(judged, rows=reference.encode(exam.examples.texts).rows)
+    if reference is not baseline:
+        judged = replace(judged, rows=reference.encode(exam.examples.texts).rows)
     found = find_repair(patient, reference, judged, probes_from(pool, reference), limits, advance)
     if found.layers:
         observer.enter(artifact.name, "making")

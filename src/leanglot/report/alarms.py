@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from leanglot.report.format import plain
+from leanglot.report.format import concerned, plain
 from leanglot.report.summary import primary
 from leanglot.results.records import Alarm, Candidate, RunReport
 
@@ -27,11 +27,9 @@ def alarm_lines(report: RunReport) -> tuple[AlarmLine, ...]:
         RunError: When the report names candidates that it does not have.
     """
     first = primary(report)
-    concerned: dict[Alarm, list[str]] = {}
-    for candidate in sorted(report.candidates, key=lambda each: first is None or each.name != first.name):
-        for alarm in candidate.alarms:
-            concerned.setdefault(alarm, []).append(candidate.name)
-    return tuple(AlarmLine(alarm, tuple(names)) for alarm, names in concerned.items())
+    ranked = sorted(report.candidates, key=lambda each: first is None or each.name != first.name)
+    raised = concerned((alarm, candidate.name) for candidate in ranked for alarm in candidate.alarms)
+    return tuple(AlarmLine(alarm, names) for alarm, names in raised.items())
 
 
 def alarm_codes(candidate: Candidate) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, points, ratio
 from leanglot.charts.steps import ChainStep, Change, chain_steps, size_words
 from leanglot.charts.style import VERDICT_SIGN
-from leanglot.report.format import language, plain
+from leanglot.report.format import concerned, language, plain
 from leanglot.report.summary import group_languages
 from leanglot.report.tables import REFERENCE
 from leanglot.results.records import RunReport
@@ -156,7 +156,7 @@ _TEXTS: Final[dict[StepColumn, Callable[[ChainStep], str]]] = {
 
 def _absences(steps: Sequence[ChainStep]) -> tuple[str, ...]:
     """Why numbers are absent, one sentence per reason with all whom it concerns."""
-    concerned: dict[str, list[str]] = {}
+    found: list[tuple[str, str]] = []
     for step in steps:
         if step.failed is not None:
             continue
@@ -167,6 +167,7 @@ def _absences(steps: Sequence[ChainStep]) -> tuple[str, ...]:
             "accuracy": step.accuracy.after,
             "accuracy by language": True if not step.languages else step.worst,
         }
-        for what in (what for what, value in missing.items() if value is None):
-            concerned.setdefault(what, []).append(plain(step.candidate.name))
-    return tuple(f"{ABSENT} for {', '.join(names)}: no {what} was measured." for what, names in concerned.items())
+        found += [(what, plain(step.candidate.name)) for what, value in missing.items() if value is None]
+    return tuple(
+        f"{ABSENT} for {', '.join(names)}: no {what} was measured." for what, names in concerned(found).items()
+    )

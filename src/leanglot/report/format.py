@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Hashable, Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from leanglot.charts.labels import language_name
 from leanglot.charts.quantities import ABSENT, count, points, ratio
@@ -17,6 +18,7 @@ GOAL_WORD: Final[dict[Goal, str]] = {
     "cost": "Cost",
 }
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
+Told = TypeVar("Told", bound=Hashable)
 _JOINERS: Final = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
 
 
@@ -83,6 +85,14 @@ def rounded(number: int) -> str:
 def moment(time: datetime) -> str:
     """A time in UTC to the minute; one without a zone is UTC already."""
     return f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def concerned(pairs: Iterable[tuple[Told, str]]) -> dict[Told, tuple[str, ...]]:
+    """What is told, once each and in the order in which it comes up, with the names of all whom it concerns."""
+    names: dict[Told, dict[str, None]] = {}
+    for told, name in pairs:
+        names.setdefault(told, {})[name] = None
+    return {told: tuple(whose) for told, whose in names.items()}
 
 
 def plural(number: int, noun: str) -> str:

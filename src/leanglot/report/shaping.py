@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leanglot.charts.quantities import ABSENT, count, megabytes, percent, ratio, smaller
-from leanglot.report.format import plain, plural
+from leanglot.report.format import concerned, plain, plural
 from leanglot.report.summary import baseline_of
 from leanglot.report.tables import REFERENCE
 from leanglot.results.records import Candidate, RunReport
@@ -86,19 +86,13 @@ class PruningTable:
     @property
     def kept(self) -> dict[str, tuple[str, ...]]:
         """What the layers have left, and the names of the candidates of which it is true."""
-        return self._named([(row, step.kept) for row in self.rows for step in row.steps])
+        return concerned((step.kept, row.candidate.name) for row in self.rows for step in row.steps if step.kept)
 
     @property
     def kept_short(self) -> dict[str, tuple[str, ...]]:
         """The same with the first layers alone."""
-        return self._named([(row, step.kept_short) for row in self.rows for step in row.steps])
-
-    def _named(self, told: Sequence[tuple[PruningRow, str]]) -> dict[str, tuple[str, ...]]:
-        names: dict[str, dict[str, None]] = {}
-        for row, kept in told:
-            if kept:
-                names.setdefault(kept, {})[row.candidate.name] = None
-        return {kept: tuple(whose) for kept, whose in names.items()}
+        steps = ((step.kept_short, row.candidate.name) for row in self.rows for step in row.steps)
+        return concerned((kept, name) for kept, name in steps if kept)
 
 
 def pruning_table(report: RunReport) -> PruningTable | None:
@@ -216,7 +210,7 @@ def _twins(report: RunReport, pruned: Sequence[Candidate]) -> list[str]:
 
 def _absences(shown: Sequence[Candidate], *, gzip: bool) -> list[str]:
     """Why numbers are absent, one sentence per reason with all whom it concerns; the baseline stands first."""
-    concerned: dict[str, list[str]] = {}
+    found: list[tuple[str, str]] = []
     for each in shown:
         is_reference = each is shown[0]
         missing = ["no size was measured"] if each.size_bytes is None else []
@@ -225,6 +219,5 @@ def _absences(shown: Sequence[Candidate], *, gzip: bool) -> list[str]:
         if gzip and each.compressed_bytes is None:
             counts = is_reference or has_zeros(each)
             missing.append("gzip was not measured" if counts else "gzip is measured for magnitude pruning alone")
-        for why in missing:
-            concerned.setdefault(why, []).append(plain(each.name))
-    return [f"{ABSENT} for {', '.join(names)}: {why}." for why, names in concerned.items()]
+        found += [(why, plain(each.name)) for why in missing]
+    return [f"{ABSENT} for {', '.join(names)}: {why}." for why, names in concerned(found).items()]

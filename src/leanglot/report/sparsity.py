@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.constrain import Constrain
 from rich.text import Text
 
-from leanglot.charts.quantities import ABSENT, percent, points
+from leanglot.charts.quantities import ABSENT, limit_words, percent, points
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.format import language, plain
 from leanglot.report.terminal import WIDTH, plain_table
@@ -29,9 +29,8 @@ def sparsity_table(record: SparsitySearch) -> RenderableType:
     Args:
         record: The search.
     """
-    limit = f"{100 * record.max_drop:g}"
     whom = "no language may lose" if record.worst_language else "the languages may on average not lose"
-    title = f"How far {plain(record.model)} can be pruned: {whom} more than {limit} point{'' if limit == '1' else 's'}"
+    title = f"How far {plain(record.model)} can be pruned: {whom} more than {limit_words(record.max_drop)}"
     parts: list[RenderableType] = [Text(title, style="bold"), Text(), _kinds(record), Text()]
     if any(result.verdicts for result in record.results):
         parts += [_languages(record), Text(_signs()), Text()]

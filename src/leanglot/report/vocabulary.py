@@ -10,7 +10,7 @@ from leanglot.charts.quantities import ABSENT, count, percent
 from leanglot.report.format import language, plural
 from leanglot.report.summary import baseline_of
 from leanglot.results.records import Candidate, RunReport
-from leanglot.results.shaping import TokenChange, VocabularyFacts
+from leanglot.results.shaping import FEW_TEXTS, MUCH_MISSING, TokenChange, VocabularyFacts
 
 VocabularyColumn = Literal["texts", "missing", "tokens", "baseline", "unknown", "as before"]
 VOCABULARY_COLUMNS: Final[tuple[VocabularyColumn, ...]] = VocabularyColumn.__args__  # type: ignore[attr-defined]
@@ -30,8 +30,6 @@ HOW_TO_READ: Final = (
 NOT_CUT_FOR: Final = "not cut for"
 _WORST: Final = 5
 _NAMED: Final = 6
-_MUCH_MISSING: Final = 0.01
-_FEW_TEXTS: Final = 100
 _ARROW: Final = "\N{RIGHTWARDS ARROW}"
 
 
@@ -95,17 +93,17 @@ def vocabulary_lines(facts: VocabularyFacts) -> list[str]:
     """A trimmed vocabulary in few sentences: how far it was cut, and the languages to be careful with."""
     texts = plural(sum(facts.texts.values()), "text")
     lines = [f"Vocabulary: {cut_words(facts)}, on {texts}."]
-    much = {tag: share for tag, share in facts.expected_missing.items() if share is not None and share > _MUCH_MISSING}
+    much = {tag: share for tag, share in facts.expected_missing.items() if share is not None and share > MUCH_MISSING}
     if much:
         ranked = sorted(much.items(), key=lambda pair: (-pair[1], pair[0]))
         named = [f"{language(tag)} {percent(share)}" for tag, share in ranked]
         lines.append(
-            f"Over {percent(_MUCH_MISSING, 0)} of the tokens of further texts lose their piece: {_some(named)}."
+            f"Over {percent(MUCH_MISSING, 0)} of the tokens of further texts lose their piece: {_some(named)}."
         )
-    few = sorted((number, tag) for tag, number in facts.texts.items() if number < _FEW_TEXTS)
+    few = sorted((number, tag) for tag, number in facts.texts.items() if number < FEW_TEXTS)
     if few:
         named = [f"{language(tag)} {count(number)}" for number, tag in few]
-        lines.append(f"Under {_FEW_TEXTS} texts: {_some(named)}.")
+        lines.append(f"Under {FEW_TEXTS} texts: {_some(named)}.")
     unknown = [language(tag) for tag in facts.languages if facts.expected_missing.get(tag) is None]
     if unknown:
         lines.append(f"What further texts lose cannot be said from one text or none: {_some(unknown)}.")

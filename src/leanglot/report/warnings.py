@@ -1,5 +1,6 @@
 """What the owner should know of candidates, each sentence once with all whom it concerns."""
 
+from leanglot.report.format import concerned
 from leanglot.results.records import RunReport
 
 
@@ -9,8 +10,5 @@ def warning_lines(report: RunReport) -> tuple[tuple[tuple[str, ...], str], ...]:
     Args:
         report: The run.
     """
-    concerned: dict[str, list[str]] = {}
-    for candidate in report.candidates:
-        for warning in candidate.warnings:
-            concerned.setdefault(warning, []).append(candidate.name)
-    return tuple((tuple(dict.fromkeys(names)), warning) for warning, names in concerned.items())
+    told = ((warning, each.name) for each in report.candidates for warning in each.warnings)
+    return tuple((names, warning) for warning, names in concerned(told).items())

@@ -1,11 +1,16 @@
 """What pruning and vocabulary trimming did to a model: records of the artifact and of the report."""
 
 import math
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 UnitKind = Literal["heads", "ffn", "layers"]
+
+FEW_TEXTS: Final = 100
+"""A language with fewer texts is told to show too little of what it uses."""
+MUCH_MISSING: Final = 0.01
+"""The share of a language's further tokens without their piece from which on it is told."""
 
 
 class PruningFacts(BaseModel):

@@ -1,6 +1,6 @@
 """How far a model can be pruned: the record of a search for the highest sparsity that every language bears."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,7 +105,10 @@ class SparsitySearch(BaseModel):
     @property
     def open_question(self) -> str | None:
         """The languages that too few examples leave undecided, with their numbers; None where there are none."""
-        if not self.undecided:
-            return None
-        told = ", ".join(f"{tag} ({self.examples[tag]:,})" for tag in self.undecided)
-        return f"not enough data to decide: {told}"
+        return open_question(self.undecided, self.examples) if self.undecided else None
+
+
+def open_question(undecided: Sequence[str], examples: Mapping[str, int]) -> str:
+    """The languages that cannot be decided, with their numbers of examples."""
+    told = ", ".join(f"{tag} ({examples[tag]:,})" for tag in undecided)
+    return f"not enough data to decide: {told}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from leanglot.artifacts import check_unquantized, versions
-from leanglot.charts.files import png_bytes, svg_bytes
+from leanglot.charts.files import write_figure
 from leanglot.charts.retention import draw
 from leanglot.config import DataConfig
 from leanglot.data.pool import TextPool, read_pool
@@ -17,9 +17,9 @@ from leanglot.measure.quality import answer_all
 from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
-from leanglot.progress import Observer, Silent
+from leanglot.progress import Observer, Silent, tell_measured
 from leanglot.quantizers import Making
-from leanglot.results.atomic import remove_leftovers, write_bytes_atomically, write_text_atomically
+from leanglot.results.atomic import remove_leftovers, write_text_atomically
 from leanglot.results.checkpoints import key_of
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
@@ -194,17 +194,12 @@ class _Bench:
     def _pruned(self, kind: SearchKind, sparsity: float) -> Answered:
         """Prune the model, cut where parts of it go, and have it answer."""
         self.observer.enter(kind, "making")
-        making = replace(self.making, tell=partial(self._measuring, kind))
+        making = replace(self.making, tell=partial(tell_measured, self.observer, kind))
         shape = carry_out(self.model, (step_of(kind, sparsity, self.plan.importance),), making)
         total = len(self.exam.examples)
         self.observer.enter(kind, "evaluating", max(_PROBES, self.tried + 1) * total)
         self.observer.advance(kind, self.tried * total)
         return Answered(self._answers(shape.model, kind), shape.model.pruning[-1].actual, shape.notes)
-
-    def _measuring(self, kind: SearchKind, done: int, total: int) -> None:
-        """So many texts that importance is measured on are done."""
-        self.observer.enter(kind, "making", total)
-        self.observer.advance(kind, done)
 
     def _answers(self, model: TextClassifier, name: str) -> Predictions:
         classifier = in_memory(model, self.setting.threads or available_cores())
@@ -215,7 +210,7 @@ class _Bench:
     def _key(self, kind: SearchKind | None, sparsity: float) -> str:
         learnt: tuple[object, ...] = ()
         if kind in _STRUCTURED and self.making.calibration is not None:
-            learnt = (self.plan.importance, self.making.calibration.digest())
+            learnt = (self.plan.importance, self.making.calibration.digest)
         return key_of(self.shared, kind, sparsity, learnt)
 
 
@@ -304,7 +299,5 @@ def _write_charts(record: SparsitySearch, folder: Path) -> Path:
             if f"retention-{kind}" not in figures:
                 (folder / f"retention-{kind}.{suffix}").unlink(missing_ok=True)
     for name, results in figures.items():
-        figure = draw(record.model_copy(update={"results": results}))
-        write_bytes_atomically(folder / f"{name}.svg", svg_bytes(figure))
-        write_bytes_atomically(folder / f"{name}.png", png_bytes(figure))
+        write_figure(draw(record.model_copy(update={"results": results})), folder, name)
     return folder / "retention.png"

@@ -14,6 +14,7 @@ from leanglot.techniques import (
     Recipe,
     Runtime,
     Technique,
+    TrimVocabulary,
     WeightOnly,
 )
 
@@ -60,6 +61,11 @@ def learns_from_texts(step: Technique) -> bool:
     if isinstance(step, HeadPruning | LayerPruning):
         return step.remove is None
     return isinstance(step, FfnPruning)
+
+
+def trims(recipe: Recipe) -> bool:
+    """Whether a step cuts the vocabulary."""
+    return any(isinstance(step, TrimVocabulary) for step in recipe)
 
 
 def known_runtime(name: str) -> Runtime:

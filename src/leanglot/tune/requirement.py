@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from leanglot.decide.verdict import SMALLEST_MARGIN, judge
 from leanglot.errors import ConfigError, DataError
+from leanglot.results.sparsity import open_question
 from leanglot.results.verdicts import Verdict
 
 MEAN: Final = "mean"
@@ -57,6 +58,11 @@ class Requirement:
     def undecided(self) -> tuple[str, ...]:
         """Languages with too few examples; see `undecided_languages`."""
         return undecided_languages(self.examples, self.max_drop, worst_language=self.worst_language)
+
+    @property
+    def open_question(self) -> str:
+        """These languages, with their numbers of examples."""
+        return open_question(self.undecided, self.examples)
 
     def accuracies(self, correct: NDArray[np.bool_]) -> dict[str, float]:
         """Accuracy by language; `correct` has the shape (examples,)."""

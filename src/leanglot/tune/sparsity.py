@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from leanglot.results.sparsity import UNITS, KindResult, Outcome, Probe, SearchKind
 from leanglot.results.verdicts import Verdict
 from leanglot.tune.requirement import Requirement
-from leanglot.tune.sparsity_wording import open_question, reason
+from leanglot.tune.sparsity_wording import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def search(kind: SearchKind, levels: Sequence[float], attempt: Try, requirement:
         DataError: The examples cannot be judged.
     """
     if len(requirement.undecided) == len(requirement.examples):
-        why = f"Nothing was tried, since no language has enough examples: {open_question(requirement)}."
+        why = f"Nothing was tried, since no language has enough examples: {requirement.open_question}."
         return KindResult(kind=kind, outcome="none", sparsity=None, reason=why)
     if not levels:
         why = f"Nothing was tried, since the model has no {UNITS[kind]} that could be left out."

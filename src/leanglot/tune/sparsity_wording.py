@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from leanglot.charts.quantities import percent
+from leanglot.charts.quantities import limit_words, percent
 from leanglot.results.sparsity import UNITS, KindResult, Probe, SearchKind
 from leanglot.tune.requirement import MEAN, Requirement
 
@@ -19,7 +19,8 @@ def reason(requirement: Requirement, kind: SearchKind, low: Probe | None, high: 
         low: The highest probe within; None where none is.
         high: The next above it, which is not; None where there is none.
     """
-    limit, ending = _limit(requirement), f"; {open_question(requirement)}." if requirement.undecided else "."
+    limit = limit_words(requirement.max_drop)
+    ending = f"; {requirement.open_question}." if requirement.undecided else "."
     if low is None:
         tried = "" if high is None else f": {_culprits(high, requirement)} at {percent(high.actual)}"
         return f"The least that was tried is too much already{tried}{ending}"
@@ -46,17 +47,6 @@ def _culprits(probe: Probe, requirement: Requirement) -> str:
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
 
 
-def open_question(requirement: Requirement) -> str:
-    """The languages that cannot be decided, with their numbers of examples."""
-    told = ", ".join(f"{tag} ({requirement.examples[tag]:,})" for tag in requirement.undecided)
-    return f"not enough data to decide: {told}"
-
-
-def _limit(requirement: Requirement) -> str:
-    text = f"{100 * requirement.max_drop:g}"
-    return f"{text} point{'' if text == '1' else 's'}"
-
-
 def _points(drop: float, limit: float) -> str:
     """A drop with enough digits to tell it from the allowed one, such as ``1.8 points``."""
     for decimals in range(1, 10):
@@ -70,7 +60,7 @@ def notes_on(results: Sequence[KindResult], requirement: Requirement) -> tuple[s
     """What to know of a search: its assumption and where the probes contradict it, and what the data cannot decide."""
     notes = []
     if requirement.undecided:
-        question, limit = open_question(requirement), _limit(requirement)
+        question, limit = requirement.open_question, limit_words(requirement.max_drop)
         moved = "its own accuracy" if requirement.worst_language else "the mean"
         then = "It stops the search only where harm is proven" if requirement.worst_language else "It is left out of it"
         notes.append(

@@ -1,11 +1,9 @@
-import itertools
-import math
 import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
 import pytest
+from chart_texts import overlapping, upright
 from matplotlib._pylab_helpers import Gcf
-from matplotlib.text import Text
 
 from leanglot.charts.files import CHARTS, png_bytes, svg_bytes, write_charts
 from leanglot.errors import StorageError
@@ -29,13 +27,7 @@ def test_charts_draw_any_report_inside_of_the_figure(figure):
 
 
 def test_no_two_texts_overlap(figure):
-    upright = [
-        text
-        for text in figure.findobj(Text)
-        if text.get_text().strip() and text.get_visible() and math.isclose(text.get_rotation(), 0)
-    ]
-    boxes = [(text.get_text(), text.get_window_extent().shrunk(0.98, 0.8)) for text in upright]
-    assert not [(a, b) for (a, one), (b, other) in itertools.combinations(boxes, 2) if one.overlaps(other)]
+    assert not overlapping(upright(figure))
 
 
 def test_files_are_the_same_bytes_every_time(golden, tmp_path):

@@ -1,10 +1,10 @@
 """Charts of importance: one colour scale, what was removed crossed out or framed, each language beside it."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
+from chart_texts import overlapping, visible
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.text import Text
 
@@ -83,9 +83,7 @@ def test_everything_is_inside_of_the_figure(drawn):
 
 
 def test_no_two_texts_overlap(drawn):
-    shown = [text for text in drawn.findobj(Text) if text.get_text().strip() and text.get_visible()]
-    boxes = [(text.get_text(), text.get_window_extent().shrunk(0.98, 0.8)) for text in shown]
-    assert not [(a, b) for (a, one), (b, other) in itertools.combinations(boxes, 2) if one.overlaps(other)]
+    assert not overlapping(visible(drawn))
 
 
 def test_all_heat_maps_share_one_scale_from_nothing_to_the_largest(drawn):

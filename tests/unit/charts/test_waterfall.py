@@ -1,11 +1,8 @@
 """The waterfall of a chain: bars, changes, levels, and who pays at which step."""
 
-import itertools
-import math
-
 import pytest
+from chart_texts import overlapping, upright
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 
 from leanglot.charts.files import drawings, svg_bytes, write_charts
 from leanglot.charts.waterfall import draw
@@ -75,13 +72,7 @@ def test_everything_is_inside_of_the_figure(figure):
 
 
 def test_no_two_texts_overlap(figure):
-    upright = [
-        text
-        for text in figure.findobj(Text)
-        if text.get_text().strip() and text.get_visible() and math.isclose(text.get_rotation(), 0)
-    ]
-    boxes = [(text.get_text(), text.get_window_extent().shrunk(0.98, 0.8)) for text in upright]
-    assert not [(a, b) for (a, one), (b, other) in itertools.combinations(boxes, 2) if one.overlaps(other)]
+    assert not overlapping(upright(figure))
 
 
 def test_bars_fall_from_each_level_to_the_next(drawn):
