@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.quantizers import Making
 from leanglot.quiet import quiet_transformers
 from tiny_models import LABELS, make_model
+from tiny_rows import FILLERS, LANGUAGES, rows, words_of
 
 # How long an example takes says nothing on a busy machine; and a change must not fail on luck it did not bring.
 settings.register_profile(
@@ -29,39 +29,12 @@ settings.register_profile(
 )
 settings.load_profile("leanglot")
 
-LANGUAGES = {"de": 90, "en": 60, "th": 30, "sw": 1}
-_FILLERS = 400
-_WORDS_PER_LABEL = 8
 _SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
-
-
-def words_of(language: str, label: str) -> list[str]:
-    """The words that give a label away in a language."""
-    return [f"{language}-{label}-{number}" for number in range(_WORDS_PER_LABEL)]
-
-
-def sentence(language: str, label: str, rng: random.Random) -> str:
-    """Filler words around one word that tells the label."""
-    words = [f"filler-{rng.randrange(_FILLERS)}" for _ in range(rng.randint(2, 14))]
-    words.insert(rng.randrange(len(words) + 1), rng.choice(words_of(language, label)))
-    return " ".join(words)
-
-
-def rows(counts: dict[str, int], seed: int) -> list[dict[str, str]]:
-    """Labelled sentences, grouped by threes."""
-    rng = random.Random(seed)
-    made = []
-    for language, count in counts.items():
-        for number in range(count):
-            label = LABELS[number % len(LABELS)]
-            text = sentence(language, label, rng)
-            made.append({"text": text, "label": label, "language": language, "group": f"{language}/{number // 3}"})
-    return made
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """A word-level tokenizer with XLM-R's special tokens."""
-    words = [f"filler-{number}" for number in range(_FILLERS)]
+    words = [f"filler-{number}" for number in range(FILLERS)]
     words += [word for language in LANGUAGES for label in LABELS for word in words_of(language, label)]
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(_SPECIAL + words)}, unk_token="<unk>"))  # noqa: S106
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

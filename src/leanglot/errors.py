@@ -33,6 +33,10 @@ class RecipeError(LeanglotError):
     """A recipe cannot be carried out on this model or this runtime."""
 
 
+class TrainingError(LeanglotError):
+    """A training cannot go on: its loss is no number any more or explodes, or its checkpoint cannot be used."""
+
+
 class MissingExtraError(LeanglotError):
     """An optional dependency is not installed; names the command that installs it."""
 

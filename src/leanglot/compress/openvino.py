@@ -16,7 +16,7 @@ from leanglot.extras import require
 from leanglot.models.openvino_graph import GRAPH_NAME, module_of
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.openvino import EXTRA, import_openvino, without_telemetry
-from leanglot.techniques import Calibration, HalfPrecision, Int8, Quantization, WeightOnly
+from leanglot.techniques import Calibration, HalfPrecision, Int8, PostTraining, WeightOnly
 from leanglot.techniques.patterns import kept, matches
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Plan:
 
 
 def quantize(
-    source: Path, target: Path, config: Quantization, rows: Sequence[TokenIds] | None = None, pad_id: int = 0
+    source: Path, target: Path, config: PostTraining, rows: Sequence[TokenIds] | None = None, pad_id: int = 0
 ) -> Path:
     """Quantize the graph of one folder into another.
 

@@ -55,27 +55,43 @@ def read_texts(path: Path, columns: Columns, judged: Collection[str] = (), *, al
     Raises:
         DataError: When the file or a row of it cannot be used, or no text is left.
     """
-    split = columns.split or "split"
-    table = read_table(path, (columns.text, columns.language, split))
-    _check_columns(path, columns, table.columns)
-    split_column = split if split in table.columns and columns.split != NO_COLUMN else None
-    if also_judged and split_column is None:
-        raise DataError(
-            f"{path} has no column {split!r}, so all its rows are there to judge on, and none to learn from.",
-            "Give other texts: --calibration FILE (for a vocabulary, --corpus FILE), or that key in a config file; or "
-            "add the column.",
-        )
-    rows, notes = _training_rows(path, table, split_column)
-    filled = [row for row in rows if not _is_blank(row[1].get(columns.text))]
-    if not filled:
-        raise DataError(f"{path}: all {len(rows):,} texts are empty.", "Give texts like those the model meets.")
-    if len(filled) < len(rows):
-        notes.append(f"Empty texts were left out: {len(rows) - len(filled):,}.")
+    table = read_table(path, (columns.text, columns.language, columns.split or "split"))
+    filled, notes = training_rows(path, columns, table, also_judged=also_judged)
     # Labels may be absent: every row gets the same one, so that all else is checked as in data to judge on.
     labelled = tuple((position, {**values, _LABEL: "any"}) for position, values in filled)
     alike = Columns(text=columns.text, label=_LABEL, language=columns.language)
     checked = check_rows(path, Table(table.unit, table.columns, labelled), alike)
     return text_pool(checked.examples, str(path), judged, notes)
+
+
+def training_rows(path: Path, columns: Columns, table: Table, *, also_judged: bool) -> tuple["TableRows", list[str]]:
+    """The rows of a table to learn from: those of its training split, without the empty ones, and what was left out.
+
+    Args:
+        path: Where the table came from, for the error.
+        columns: Names of the columns; the label's and the group's are not looked at.
+        table: The rows.
+        also_judged: Whether candidates are judged on the same file, which then needs a split column.
+
+    Raises:
+        DataError: When a column is missing, or no row is left.
+    """
+    split = columns.split or "split"
+    _check_columns(path, columns, table.columns)
+    split_column = split if split in table.columns and columns.split != NO_COLUMN else None
+    if also_judged and split_column is None:
+        raise DataError(
+            f"{path} has no column {split!r}, so all its rows are there to judge on, and none to learn from.",
+            "Give other texts: --calibration FILE (for a vocabulary, --corpus FILE; to train on, --training FILE), or "
+            "that key in a config file; or add the column.",
+        )
+    rows, notes = _of_training_split(path, table, split_column)
+    filled = [row for row in rows if not is_blank(row[1].get(columns.text))]
+    if not filled:
+        raise DataError(f"{path}: all {len(rows):,} texts are empty.", "Give texts like those the model meets.")
+    if len(filled) < len(rows):
+        notes.append(f"Empty texts were left out: {len(rows) - len(filled):,}.")
+    return filled, notes
 
 
 def read_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> TextPool:
@@ -149,10 +165,10 @@ def _check_columns(path: Path, columns: Columns, present: Sequence[str]) -> None
         )
 
 
-_Rows = Sequence[tuple[int, Mapping[str, object]]]
+TableRows = Sequence[tuple[int, Mapping[str, object]]]
 
 
-def _training_rows(path: Path, table: Table, split: str | None) -> tuple[_Rows, list[str]]:
+def _of_training_split(path: Path, table: Table, split: str | None) -> tuple[TableRows, list[str]]:
     """The rows to draw from, and a note on those of other splits."""
     if split is None:
         return table.rows, []
@@ -169,7 +185,8 @@ def _training_rows(path: Path, table: Table, split: str | None) -> tuple[_Rows, 
     return rows, [f"Only training rows are taken; left out were {told}."] if others else []
 
 
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
+    """Whether a cell holds nothing: no value, not a number, or white space alone."""
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, float) and math.isnan(value))

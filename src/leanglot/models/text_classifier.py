@@ -19,6 +19,7 @@ from leanglot.models.sliced import is_sliced, load_sliced
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import file_digest, is_artifact, read_manifest
 from leanglot.results.shaping import PruningFacts, VocabularyFacts
+from leanglot.results.training import TrainingFacts
 from leanglot.techniques import Recipe
 
 
@@ -38,6 +39,7 @@ class TextClassifier:
         notes: What to know of how it was read, one sentence each.
         pruning: What the pruning steps of the recipe did.
         vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
+        training: What the training steps of the recipe did.
     """
 
     module: PreTrainedModel
@@ -51,6 +53,7 @@ class TextClassifier:
     notes: tuple[str, ...] = ()
     pruning: tuple[PruningFacts, ...] = ()
     vocabulary: VocabularyFacts | None = None
+    training: tuple[TrainingFacts, ...] = ()
 
     def with_own(self, layers: Iterable[nn.Module]) -> "TextClassifier":
         """A model whose weights in these layers can be changed without touching this one's; all others are shared."""
@@ -94,6 +97,7 @@ def load_text_classifier(
         notes=precision_notes(folder),
         pruning=() if manifest is None else manifest.pruning,
         vocabulary=None if manifest is None else manifest.vocabulary,
+        training=() if manifest is None else manifest.training,
     )
 
 

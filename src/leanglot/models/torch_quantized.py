@@ -19,7 +19,7 @@ from leanglot.models.packed import PackedWeight, Scheme, stored_shapes
 from leanglot.models.sliced import build_module
 from leanglot.models.text_classifier import TextClassifier, save_tokenizer
 from leanglot.quiet import quiet_transformers
-from leanglot.techniques import HalfPrecision, Int8, Quantization
+from leanglot.techniques import HalfPrecision, Int8, PostTraining
 from leanglot.techniques.patterns import kept
 
 WEIGHTS_NAME: Final = "model.safetensors"
@@ -27,7 +27,7 @@ WEIGHTS_NAME: Final = "model.safetensors"
 _SHARED: Final = "shared"  # in the file's metadata: names of tensors that stand in it under another name
 
 
-def quantize_classifier(model: TextClassifier, config: Quantization) -> TextClassifier:
+def quantize_classifier(model: TextClassifier, config: PostTraining) -> TextClassifier:
     """Quantize a classifier's weights.
 
     - `Int8`: linear layers round each token's inputs to INT8 and multiply in integers. PyTorch adds in 32 bits here
@@ -81,7 +81,7 @@ def save_quantized(model: TextClassifier, folder: Path) -> None:
     save_tokenizer(model, folder)
 
 
-def load_quantized(folder: Path, step: Quantization) -> PreTrainedModel:
+def load_quantized(folder: Path, step: PostTraining) -> PreTrainedModel:
     """Load what `save_quantized` wrote; its outputs are those of the model that was saved.
 
     Nothing is unpickled and nothing quantized again: the model is built from its config without values, its layers are
@@ -122,7 +122,7 @@ def load_quantized(folder: Path, step: Quantization) -> PreTrainedModel:
     return loaded
 
 
-def _plan(module: nn.Module, config: Quantization, name: str) -> tuple[dict[str, Scheme], set[str]]:
+def _plan(module: nn.Module, config: PostTraining, name: str) -> tuple[dict[str, Scheme], set[str]]:
     """How each layer is quantized, by name, and the layers that are kept in FP32."""
     layers: Mapping[str, nn.Module]
     if isinstance(config, HalfPrecision):
@@ -178,7 +178,7 @@ def _stored(tensors: Mapping[str, Tensor], name: str, weight: Tensor, scheme: Sc
     return PackedWeight(parts["codes"], parts["scales"], parts.get("zeros"), columns=weight.shape[1], bits=scheme.bits)
 
 
-def _check_types(folder: Path, module: nn.Module, step: Quantization) -> None:
+def _check_types(folder: Path, module: nn.Module, step: PostTraining) -> None:
     """Parameters that are not packed keep the type that the file gave them: it must be the one they were saved in."""
     kept_layers = [layer for layer in module.modules() if isinstance(layer, Precision)]
     single = {id(weight) for layer in kept_layers for weight in layer.parameters()}

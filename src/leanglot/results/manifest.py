@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from leanglot.errors import ModelError
 from leanglot.results.shaping import PruningFacts, VocabularyFacts
+from leanglot.results.training import TrainingFacts
 from leanglot.techniques import Recipe, Runtime
 
 MANIFEST_NAME: Final = "leanglot.json"
@@ -37,6 +38,7 @@ class Manifest(BaseModel):
         calibration: Texts that activation ranges were taken from, by language; empty where none were.
         pruning: What each pruning step did, in order.
         vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
+        training: What each training step did, in order.
         notes: What was noticed while it was made, one sentence each.
     """
 
@@ -61,6 +63,7 @@ class Manifest(BaseModel):
     calibration: dict[str, int] = {}
     pruning: tuple[PruningFacts, ...] = ()
     vocabulary: VocabularyFacts | None = None
+    training: tuple[TrainingFacts, ...] = ()
     notes: tuple[str, ...] = ()
 
     @field_validator("model_file")

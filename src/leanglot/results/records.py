@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leanglot.results.repairs import Repair
 from leanglot.results.shaping import PruningFacts, TokenChange, VocabularyFacts
+from leanglot.results.training import TrainingFacts
 from leanglot.results.verdicts import Verdict, VerdictKind
 from leanglot.techniques import Recipe, Runtime
 
@@ -169,6 +170,7 @@ class Candidate(BaseModel):
         threads_p50_ms: Median latency by number of threads, where that was searched.
         pruning: What each pruning step did, in order.
         vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
+        training: What each training step did, in order.
         tokens: How its trimmed tokenizer splits the judged texts that it was not cut on, by language; empty where the
             vocabulary is whole.
         compressed_bytes: What its weights take when they are compressed by gzip; None where that was not measured.
@@ -207,6 +209,7 @@ class Candidate(BaseModel):
     threads_p50_ms: dict[int, float] = {}
     pruning: tuple[PruningFacts, ...] = ()
     vocabulary: VocabularyFacts | None = None
+    training: tuple[TrainingFacts, ...] = ()
     tokens: dict[str, TokenChange] = {}
     compressed_bytes: int | None = None
 

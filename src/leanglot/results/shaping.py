@@ -17,14 +17,14 @@ class PruningFacts(BaseModel):
     """What one pruning step did.
 
     Attributes:
-        technique: ``magnitude`` counts single weights of the linear layers, ``heads`` attention heads, ``ffn`` neurons
-            of the feed-forward blocks, ``layers`` layers.
+        technique: ``magnitude`` and ``movement`` count single weights of the linear layers, ``heads`` attention heads,
+            ``ffn`` neurons of the feed-forward blocks, ``layers`` layers.
         target: The share that was asked for, in [0, 1); None where units were named one by one.
-        actual: The share of `total` that this step removed; for ``magnitude`` the share that is zero after it.
-        removed: How many it removed; for ``magnitude`` how many are zero.
+        actual: The share of `total` that this step removed; of single weights the share that is zero after it.
+        removed: How many it removed; of single weights how many are zero.
         total: How many there were before this step.
         kept_by_layer: Heads or neurons that each layer has now; for ``layers`` the places, counted from 0, of the
-            layers that stayed; empty for ``magnitude``.
+            layers that stayed; empty for single weights.
         before_by_layer: Heads or neurons that each layer had before the step; empty where that does not apply.
         chosen: Digest of which heads or neurons stayed, so that two cuts of the same shape can be told apart; empty
             where that does not apply.
@@ -32,7 +32,7 @@ class PruningFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    technique: Literal["magnitude", "heads", "ffn", "layers"]
+    technique: Literal["magnitude", "movement", "heads", "ffn", "layers"]
     target: float | None
     actual: float
     removed: int = Field(ge=0)

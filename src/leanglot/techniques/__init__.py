@@ -4,14 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from leanglot.techniques.distillation import Distillation
 from leanglot.techniques.drawing import Balance, Drawing
+from leanglot.techniques.movement import MovementPruning
 from leanglot.techniques.pruning import FfnPruning, HeadPruning, Importance, LayerPruning, MagnitudePruning
+from leanglot.techniques.qat import QuantizationAware
 from leanglot.techniques.quantization import Calibration, HalfPrecision, Int8, WeightOnly
 from leanglot.techniques.vocabulary import TrimVocabulary
 
-Quantization = Int8 | WeightOnly | HalfPrecision
+PostTraining = Int8 | WeightOnly | HalfPrecision
+Quantization = PostTraining | QuantizationAware
 StructuredPruning = HeadPruning | FfnPruning | LayerPruning
-ModelStep = MagnitudePruning | StructuredPruning | TrimVocabulary
+ModelStep = MagnitudePruning | MovementPruning | StructuredPruning | TrimVocabulary | Distillation
 Technique = Annotated[Quantization | ModelStep, Field(discriminator="technique")]
 Recipe = tuple[Technique, ...]
 Runtime = Literal["pytorch", "onnxruntime", "openvino"]
@@ -19,6 +23,7 @@ Runtime = Literal["pytorch", "onnxruntime", "openvino"]
 __all__ = [
     "Balance",
     "Calibration",
+    "Distillation",
     "Drawing",
     "FfnPruning",
     "HalfPrecision",
@@ -28,7 +33,10 @@ __all__ = [
     "LayerPruning",
     "MagnitudePruning",
     "ModelStep",
+    "MovementPruning",
+    "PostTraining",
     "Quantization",
+    "QuantizationAware",
     "Recipe",
     "Runtime",
     "StructuredPruning",

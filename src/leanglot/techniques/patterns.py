@@ -26,8 +26,19 @@ def _within(parts: list[str], wanted: list[str]) -> bool:
     return any(all(map(fnmatchcase, parts[start : start + len(wanted)], wanted)) for start in starts)
 
 
-def kept(names: Collection[str], patterns: Iterable[str]) -> set[str]:
+def kept(
+    names: Collection[str],
+    patterns: Iterable[str],
+    key: str = "keep",
+    what: str = "layer that this step would quantize",
+) -> set[str]:
     """The names that the patterns mean.
+
+    Args:
+        names: Dotted names.
+        patterns: The patterns.
+        key: The setting that holds them, for the error.
+        what: What they are to match, for the error.
 
     Raises:
         RecipeError: A pattern means none of them, which is a slip more often than a wish.
@@ -38,7 +49,7 @@ def kept(names: Collection[str], patterns: Iterable[str]) -> set[str]:
         if not meant:
             some = get_close_matches(pattern, names, n=3, cutoff=0.3) or sorted(names)[:3]
             raise RecipeError(
-                f"keep: {pattern!r} matches no layer that this step would quantize.",
+                f"{key}: {pattern!r} matches no {what}.",
                 f"Layers have names such as {', '.join(some)}; a pattern is one or more dotted parts of one.",
             )
         found |= meant

@@ -5,12 +5,16 @@ from typing import Final, get_args
 
 from leanglot.errors import ConfigError
 from leanglot.techniques import (
+    Distillation,
     FfnPruning,
     HalfPrecision,
     HeadPruning,
     Int8,
     LayerPruning,
+    MagnitudePruning,
+    MovementPruning,
     Quantization,
+    QuantizationAware,
     Recipe,
     Runtime,
     Technique,
@@ -24,15 +28,18 @@ _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
     "weight-only": ("onnxruntime", "pytorch", "openvino"),
     "half precision fp16": ("onnxruntime", "pytorch", "openvino"),
     "half precision bf16": ("pytorch",),
+    "quantization-aware training": ("onnxruntime",),
 }
 
 # Steps on the model itself suit every engine.
 _ON_THE_MODEL: Final[Mapping[str, str]] = {
     "magnitude": "magnitude pruning",
+    "movement": "movement pruning",
     "heads": "head pruning",
     "ffn": "FFN pruning",
     "layers": "layer pruning",
     "trim-vocabulary": "vocabulary trimming",
+    "distil": "distillation",
 }
 
 
@@ -45,6 +52,8 @@ def scheme(step: Technique) -> str:
             return "weight-only"
         case HalfPrecision():
             return f"half precision {step.dtype}"
+        case QuantizationAware():
+            return "quantization-aware training"
         case _:
             return _ON_THE_MODEL[step.technique]
 
@@ -60,12 +69,24 @@ def learns_from_texts(step: Technique) -> bool:
         return step.activations == "static"
     if isinstance(step, HeadPruning | LayerPruning):
         return step.remove is None
+    if isinstance(step, Distillation):
+        return step.student is not None and step.student.take == "importance"
     return isinstance(step, FfnPruning)
 
 
 def trims(recipe: Recipe) -> bool:
     """Whether a step cuts the vocabulary."""
     return any(isinstance(step, TrimVocabulary) for step in recipe)
+
+
+def trains(recipe: Recipe) -> bool:
+    """Whether a step trains the model."""
+    return any(isinstance(step, Distillation | MovementPruning | QuantizationAware) for step in recipe)
+
+
+def makes_zeros(recipe: Recipe) -> bool:
+    """Whether a step sets single weights to zero."""
+    return any(isinstance(step, MagnitudePruning | MovementPruning) for step in recipe)
 
 
 def known_runtime(name: str) -> Runtime:

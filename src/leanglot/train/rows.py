@@ -1,0 +1,102 @@
+"""What a model is trained on: token ids, labels and languages by text, and the batches made of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from leanglot.runtimes.base import TokenIds
+from leanglot.runtimes.batching import pad
+from leanglot.train.answers import TeacherAnswers
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tokenized examples; all columns are aligned by position.
+
+    Attributes:
+        ids: Token ids of each text, each of shape (length,).
+        labels: Class ids, shape (texts,); `leanglot.train.loss.IGNORED` where a text has none.
+        languages: Canonical BCP 47 tag of each.
+        pad_id: Token id of the padding.
+        answers: The teacher's answers to the same texts; None where nothing is learned from a teacher.
+    """
+
+    ids: Sequence[TokenIds]
+    labels: NDArray[np.int64]
+    languages: tuple[str, ...]
+    pad_id: int
+    answers: TeacherAnswers | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples that go through the model together.
+
+    Attributes:
+        positions: Where they stand among the rows, shape (batch,).
+        input_ids: Shape (batch, length), padded on the right.
+        attention_mask: Shape (batch, length).
+        labels: Shape (batch,).
+        teacher_logits: Shape (batch, classes); None without a teacher.
+        teacher_hidden: Shape (batch, length, layers, width); None where no states are matched.
+        hidden_mask: 1 where there is a token whose states are matched, shape (batch, length); None likewise.
+    """
+
+    positions: Positions
+    input_ids: Tensor
+    attention_mask: Tensor
+    labels: Tensor
+    teacher_logits: Tensor | None = None
+    teacher_hidden: Tensor | None = None
+    hidden_mask: Tensor | None = None
+
+
+def collate(rows: Rows, positions: Positions, device: torch.device) -> Batch:
+    """Put examples into one padded batch.
+
+    Args:
+        rows: All examples.
+        positions: At least one, shape (batch,).
+        device: Where the tensors are put.
+    """
+    ids, mask = pad([rows.ids[position] for position in positions], rows.pad_id)
+    logits = hidden = hidden_mask = None
+    if rows.answers is not None:
+        logits = torch.from_numpy(rows.answers.logits_of(positions)).to(device)
+        if (states := rows.answers.hidden_of(positions, ids.shape[1])) is not None:
+            hidden = torch.from_numpy(states).to(device)
+            hidden_mask = torch.from_numpy(mask * rows.answers.comparable[positions][:, None]).to(device)
+    return Batch(
+        positions=positions,
+        input_ids=torch.from_numpy(ids).to(device),
+        attention_mask=torch.from_numpy(mask).to(device),
+        labels=torch.from_numpy(rows.labels[positions]).to(device),
+        teacher_logits=logits,
+        teacher_hidden=hidden,
+        hidden_mask=hidden_mask,
+    )
+
+
+def micro_batches(rows: Rows, positions: Positions, most: int | None) -> Iterator[Positions]:
+    """Split examples into parts of like length, so that little of a part is padding.
+
+    Args:
+        rows: All examples.
+        positions: Those of one step, shape (batch,).
+        most: Most examples of a part; None makes one part.
+
+    Yields:
+        Positions, the shortest texts first.
+    """
+    order = positions[np.argsort([len(rows.ids[position]) for position in positions], kind="stable")]
+    parts = 1 if most is None else -(-len(order) // most)
+    yield from np.array_split(order, parts)
