@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from leanglot import numerics
     from leanglot.compress.modules import quantize
-    from leanglot.config import CandidateConfig, Columns, DataConfig, RepairConfig, RunConfig, load_config
+    from leanglot.config import CandidateConfig, Columns, DataConfig, RepairConfig, RunConfig, load_config, load_recipes
     from leanglot.decide.recommend import recommend
     from leanglot.decide.verdict import judge
     from leanglot.errors import LeanglotError
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from leanglot.results.folder import read_report
     from leanglot.results.records import Candidate, RunReport, Verdict
     from leanglot.runtimes.loading import load
-    from leanglot.techniques import Calibration, HalfPrecision, Int8, MagnitudePruning, WeightOnly
+    from leanglot.techniques import Calibration, Distillation, HalfPrecision, Int8, MagnitudePruning, WeightOnly
+    from leanglot.train.loss import DistillationLoss
 
 __version__: Final = "0.1.0"
 
@@ -27,6 +28,8 @@ _HOMES: Final = {
     "CandidateConfig": "leanglot.config",
     "Columns": "leanglot.config",
     "DataConfig": "leanglot.config",
+    "Distillation": "leanglot.techniques",
+    "DistillationLoss": "leanglot.train.loss",
     "HalfPrecision": "leanglot.techniques",
     "Int8": "leanglot.techniques",
     "LeanglotError": "leanglot.errors",
@@ -39,6 +42,7 @@ _HOMES: Final = {
     "judge": "leanglot.decide.verdict",
     "load": "leanglot.runtimes.loading",
     "load_config": "leanglot.config",
+    "load_recipes": "leanglot.config",
     "numerics": "leanglot",
     "optimize": "leanglot.pipeline",
     "quantize": "leanglot.compress.modules",
@@ -52,6 +56,8 @@ __all__ = [
     "CandidateConfig",
     "Columns",
     "DataConfig",
+    "Distillation",
+    "DistillationLoss",
     "HalfPrecision",
     "Int8",
     "LeanglotError",
@@ -64,6 +70,7 @@ __all__ = [
     "judge",
     "load",
     "load_config",
+    "load_recipes",
     "numerics",
     "optimize",
     "quantize",

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from leanglot.compress import qat
+from leanglot.compress.static_int8 import quantize_within
 from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
 from leanglot.export.onnx import export_onnx
@@ -20,8 +22,9 @@ from leanglot.quantizers import Calibrated, Making, calibrate, expectations, qua
 from leanglot.results.importance import write_importance
 from leanglot.results.manifest import Manifest, read_manifest, rewrite_manifest, write_manifest
 from leanglot.runtimes.loading import load, load_tokenizer
-from leanglot.shapers import carry_out
-from leanglot.techniques import ModelStep, Quantization, Recipe, Runtime
+from leanglot.schooling import gaps, lessons
+from leanglot.shapers import Shape, carry_out
+from leanglot.techniques import ModelStep, PostTraining, Quantization, QuantizationAware, Recipe, Runtime
 
 _MADE_BY: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 _MADE_BY_TOO: Final[dict[Runtime, tuple[str, ...]]] = {
@@ -61,17 +64,40 @@ def make_artifact(
         RecipeError: A step does not fit the model.
     """
     on_model, last = _parts(candidate.recipe)
-    if exported is not None and last is not None:
+    if exported is not None and isinstance(last, PostTraining):
         return quantize_artifact(exported, candidate.model_copy(update={"recipe": (last,)}), folder, making)
-    step = None if last is None else resolve(last, candidate.runtime, making.isa)
     shape = carry_out(model, on_model, making)
-    texts = None if step is None else calibrate(shape.model.tokenizer, shape.model.pad_id, step, making)
-    notes = _write(shape.model, candidate.runtime, step, texts, folder)
     if shape.importance:
         write_importance(folder, shape.importance)
+    if isinstance(last, QuantizationAware):
+        return _train_and_quantize(model, shape, candidate, qat.resolve(last, making.isa), folder, making)
+    step = None if last is None else resolve(last, candidate.runtime, making.isa)
+    texts = None if step is None else calibrate(shape.model.tokenizer, shape.model.pad_id, step, making)
+    notes = _write(shape.model, candidate.runtime, step, texts, folder)
     recipe = (*shape.model.recipe, *(() if step is None else (step,)))
     facts = _facts(candidate, recipe, making, texts, (*shape.notes, *notes))
     return write_manifest(folder, describe(shape.model).model_copy(update=facts))
+
+
+def _train_and_quantize(
+    origin: TextClassifier,
+    shape: Shape,
+    candidate: CandidateConfig,
+    step: QuantizationAware,
+    folder: Path,
+    making: Making,
+) -> Manifest:
+    """Train a model for its quantization, and write the quantized graph."""
+    with lessons("qat", making, origin) as given:
+        aware = qat.train_aware(shape.model, step, given)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="export-") as inside:
+        export_onnx(aware.model, Path(inside))
+        notes = quantize_within(Path(inside), folder, step.scheme, aware.ranges).notes
+    aware.model.module.config.save_pretrained(str(folder))
+    save_tokenizer(aware.model, folder)
+    told = (*shape.notes, *aware.notes, *gaps(making), *notes)
+    facts = _facts(candidate, (*shape.model.recipe, step), making, None, told)
+    return write_manifest(folder, describe(aware.model).model_copy(update=facts))
 
 
 def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, making: Making) -> Manifest:
@@ -91,7 +117,7 @@ def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, ma
     """
     manifest = read_manifest(source)
     on_model, last = _parts(candidate.recipe)
-    if last is None or on_model or candidate.runtime != manifest.runtime:
+    if not isinstance(last, PostTraining) or on_model or candidate.runtime != manifest.runtime:
         asked = ", ".join(step.technique for step in candidate.recipe) or "an export"
         other = "" if on_model or last is None else f" for {candidate.runtime}"
         raise RecipeError(
@@ -161,7 +187,7 @@ def _parts(recipe: Recipe) -> tuple[tuple[ModelStep, ...], Quantization | None]:
 
 
 def _write(
-    model: TextClassifier, runtime: Runtime, step: Quantization | None, texts: Calibrated | None, folder: Path
+    model: TextClassifier, runtime: Runtime, step: PostTraining | None, texts: Calibrated | None, folder: Path
 ) -> tuple[str, ...]:
     """Write everything but the manifest; returns what was noticed."""
     if runtime == "pytorch":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from leanglot.cache import cache_folder
-from leanglot.config import Columns, DataConfig, RunConfig
+from leanglot.config import Columns, DataConfig, RunConfig, load_recipes
 from leanglot.data.demo import demo_data, demo_log
 from leanglot.data.examples import Examples
 from leanglot.models.demo import ADAPTER, MAX_LENGTH, build_encoder, load_tokenizer, merge_adapter
@@ -19,12 +19,13 @@ NAME: Final = "multilingual-e5-small-intents"
 _LAYOUT: Final = 1  # raise it when the model is built differently: the cached one is then built anew
 
 
-def prepare_demo(out: Path, *, quick: bool = False) -> RunConfig:
+def prepare_demo(out: Path, *, quick: bool = False, recipes: Path | None = None) -> RunConfig:
     """Build the demo's model folder and its labelled data, or take them from the cache.
 
     Args:
         out: The run folder; the data go to ``data/`` in it.
         quick: Judge fewer examples per language.
+        recipes: A file of candidates to try in place of the usual ones.
 
     Raises:
         RunError: The run folder cannot be written, or holds something else.
@@ -32,16 +33,19 @@ def prepare_demo(out: Path, *, quick: bool = False) -> RunConfig:
     Returns:
         The config of the demo run: the same that ``leanglot optimize`` would get for them.
     """
+    candidates = None if recipes is None else load_recipes(recipes)
     data = demo_data()
     RunFolder(out).create()
-    return RunConfig(
+    config = RunConfig(
         model=str(demo_model()),
         data=DataConfig(path=write_demo_data(data.test, out / "data" / "test.jsonl"), columns=Columns(group="group")),
         calibration=DataConfig(path=write_demo_data(data.train, out / "data" / "train.jsonl")),
         corpus=DataConfig(path=write_demo_log(out / "data" / "log.jsonl")),
         output=out,
+        training=DataConfig(path=out / "data" / "train.jsonl", columns=Columns(group="group")),
         limit_per_language=30 if quick else None,
     )
+    return config if candidates is None else config.model_copy(update={"candidates": candidates})
 
 
 def demo_model() -> Path:

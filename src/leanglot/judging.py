@@ -119,6 +119,7 @@ def _record(trial: Trial, status: Status, reason: str | None, verdicts: Mapping[
         threads_p50_ms=trial.made.manifest.threads_p50_ms,
         pruning=trial.made.manifest.pruning,
         vocabulary=trial.made.manifest.vocabulary,
+        training=trial.made.manifest.training,
         tokens=trial.retokenized.tokens,
         compressed_bytes=trial.weight.compressed_bytes,
     )

@@ -10,6 +10,7 @@ from leanglot.artifacts import quantization_of
 from leanglot.chains import with_steps
 from leanglot.config import BASELINE_NAME, CandidateConfig, RunConfig
 from leanglot.data.pool import TextPool, find_pool, read_pool
+from leanglot.data.training import TrainingExamples, find_training
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
 from leanglot.errors import LeanglotError, ModelError, StorageError
@@ -27,8 +28,10 @@ from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, Repair, RunReport
 from leanglot.results.storage import is_full
+from leanglot.schooling import forget_answers
 from leanglot.stages import Trial
-from leanglot.techniques.support import learns_from_texts, trims
+from leanglot.techniques import PostTraining
+from leanglot.techniques.support import learns_from_texts, trains, trims
 from leanglot.techniques.targets import target_extensions
 from leanglot.trials import Bench, forget_disturbed, run_trial, threads_of
 
@@ -93,6 +96,8 @@ def measure_and_judge(config: RunConfig, bench: Bench, chains: Mapping[str, tupl
     for trial in (baseline, *candidates):
         if isinstance(trial, Trial):
             forget_disturbed(bench, trial)
+    if bench.making.work is not None:
+        forget_answers(bench.making.work)
     return report
 
 
@@ -137,7 +142,9 @@ def set_up(
             isa=target_extensions(config.target_isa, environment.isa),
             calibration=calibration_pool(config, exam),
             corpus=corpus_pool(config),
+            training=training_examples(config, exam),
             store=folder.path / "importance",
+            work=folder.path / "training",
             served=tuple(exam.summary.examples),
         ),
         threads=config.threads,
@@ -168,6 +175,17 @@ def corpus_pool(config: RunConfig) -> TextPool | None:
     if not any(trims(candidate.recipe) for candidate in config.candidates):
         return None
     return read_pool(config.corpus or config.calibration, config.data, ())
+
+
+def training_examples(config: RunConfig, exam: Exam) -> TrainingExamples | None:
+    """Examples that candidates are trained on, none of which is judged; None where no candidate is trained.
+
+    Raises:
+        DataError: A candidate needs them and there are none.
+    """
+    if not any(trains(candidate.recipe) for candidate in config.candidates):
+        return None
+    return find_training(config.training, config.data, set(exam.examples.texts))
 
 
 def draw_choices(bench: Bench, candidates: Sequence[Trial | Failed]) -> None:
@@ -226,7 +244,7 @@ def repair_harmed(
     """Where repair is asked for: what was found, and what came out, by the candidate that harmed a language."""
     rejected = {record.name for record in judged if record.status == "rejected"}
     harmful = [trial for trial in candidates if isinstance(trial, Trial) and trial.config.name in rejected]
-    patients = [trial for trial in harmful if quantization_of(trial.config.recipe) is not None]
+    patients = [trial for trial in harmful if isinstance(quantization_of(trial.config.recipe), PostTraining)]
     if config.repair is None or not patients:
         return {}, {}
     judged_texts = set(bench.exam.examples.texts)

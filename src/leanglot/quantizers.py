@@ -1,6 +1,6 @@
 """Carries out the quantization step of a recipe on the form that each engine executes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,13 +10,24 @@ from tokenizers import Tokenizer
 from leanglot.compress import half, int8, openvino, static_int8, weight_only
 from leanglot.data.calibration import DrawnTexts, draw
 from leanglot.data.pool import TextPool
+from leanglot.data.training import TrainingExamples
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.models.torch_quantized import quantize_classifier, save_quantized
+from leanglot.progress import Telling
 from leanglot.runtimes.base import TokenIds
-from leanglot.techniques import Calibration, HalfPrecision, Int8, Quantization, Runtime, WeightOnly
+from leanglot.techniques import (
+    Calibration,
+    HalfPrecision,
+    Int8,
+    PostTraining,
+    Quantization,
+    Runtime,
+    WeightOnly,
+)
 from leanglot.techniques.support import learns_from_texts
 from leanglot.techniques.targets import has_arithmetic
+from leanglot.train.tracking import Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,11 @@ class Making:
         corpus: Texts that show which pieces of the vocabulary the languages use; None where there are none.
         store: Folder where measured importance is kept for other recipes; None keeps none.
         served: Languages that the model is judged or used in, as far as they are known.
-        tell: Called while importance is measured, with the texts that are done and all of them.
+        training: Examples to train on; None where there are none.
+        teacher: The model whose answers are learned; None takes the one that the recipe starts from.
+        work: Folder where trainings are kept while they run, and their results after them; None keeps none.
+        tracking: Where the losses of a training are logged besides; None for nowhere.
+        tell: Told how the making goes; None tells nobody.
     """
 
     isa: tuple[str, ...] = ()
@@ -37,7 +52,11 @@ class Making:
     corpus: TextPool | None = None
     store: Path | None = None
     served: tuple[str, ...] = ()
-    tell: Callable[[int, int], None] | None = None
+    training: TrainingExamples | None = None
+    teacher: TextClassifier | None = None
+    work: Path | None = None
+    tracking: Tracking | None = None
+    tell: Telling | None = None
 
     @property
     def showing(self) -> TextPool | None:
@@ -83,7 +102,7 @@ def calibrate(tokenizer: Tokenizer, pad_id: int, step: Quantization, making: Mak
 
 
 def quantize_graph(
-    runtime: Runtime, source: Path, target: Path, step: Quantization, texts: Calibrated | None
+    runtime: Runtime, source: Path, target: Path, step: PostTraining, texts: Calibrated | None
 ) -> tuple[str, ...]:
     """Quantize an exported graph for the engine that executes it.
 
@@ -115,7 +134,7 @@ def quantize_graph(
             return half.quantize(source, target, step).notes
 
 
-def quantize_module(model: TextClassifier, step: Quantization, target: Path) -> None:
+def quantize_module(model: TextClassifier, step: PostTraining, target: Path) -> None:
     """Quantize a PyTorch model and write it with its tokenizer.
 
     Raises:
@@ -136,6 +155,6 @@ def expectations(step: Quantization, runtime: Runtime, isa: Collection[str]) -> 
     return (f"The target has no {name} arithmetic in hardware: half the size, and usually several times slower.",)
 
 
-def resolve(step: Quantization, runtime: Runtime, isa: Collection[str]) -> Quantization:
+def resolve(step: PostTraining, runtime: Runtime, isa: Collection[str]) -> PostTraining:
     """The step with every choice made that depends on the target machine; PyTorch's products never saturate."""
     return int8.resolve(step, isa) if isinstance(step, Int8) and runtime != "pytorch" else step

@@ -8,7 +8,9 @@ from typing import Final
 import numpy as np
 
 from leanglot.compress import magnitude, structured, vocabulary
+from leanglot.compress.distil import distil, ranking
 from leanglot.compress.importance import Scores, load_scores, no_texts, save_scores
+from leanglot.compress.movement import prune_by_movement
 from leanglot.compress.shaped import Shaped
 from leanglot.data.calibration import draw
 from leanglot.errors import RecipeError
@@ -17,7 +19,15 @@ from leanglot.quantizers import Making
 from leanglot.results.checkpoints import key_of
 from leanglot.results.shaping import ImportanceMap
 from leanglot.runtimes.base import TokenIds
-from leanglot.techniques import MagnitudePruning, ModelStep, StructuredPruning, TrimVocabulary
+from leanglot.schooling import gaps, lessons
+from leanglot.techniques import (
+    Distillation,
+    MagnitudePruning,
+    ModelStep,
+    MovementPruning,
+    StructuredPruning,
+    TrimVocabulary,
+)
 from leanglot.techniques.support import learns_from_texts
 
 _FEW_TEXTS: Final = 8
@@ -52,7 +62,7 @@ def carry_out(model: TextClassifier, steps: tuple[ModelStep, ...], making: Makin
     """
     shape = Shape(model)
     for step in steps:
-        shaped = _carry_out(shape.model, step, making)
+        shaped = _carry_out(shape.model, step, making, model)
         maps = () if shaped.importance is None else (shaped.importance,)
         shape = Shape(
             replace(shaped.model, recipe=(*shape.model.recipe, step)),
@@ -62,12 +72,18 @@ def carry_out(model: TextClassifier, steps: tuple[ModelStep, ...], making: Makin
     return shape
 
 
-def _carry_out(model: TextClassifier, step: ModelStep, making: Making) -> Shaped:
+def _carry_out(model: TextClassifier, step: ModelStep, making: Making, origin: TextClassifier) -> Shaped:
     match step:
         case MagnitudePruning():
             return magnitude.prune(model, step)
         case TrimVocabulary():
             return _trim(model, step, making)
+        case MovementPruning():
+            with lessons("movement", making, origin) as given:
+                shaped = prune_by_movement(model, step, given)
+            return replace(shaped, notes=(*shaped.notes, *gaps(making)))
+        case Distillation():
+            return _distil(model, step, making, origin)
         case _:
             scores, notes = _scores(model, step, making)
             shaped = structured.prune(model, step, scores)
@@ -90,6 +106,14 @@ def _trim(model: TextClassifier, step: TrimVocabulary, making: Making) -> Shaped
     return shaped
 
 
+def _distil(model: TextClassifier, step: Distillation, making: Making, origin: TextClassifier) -> Shaped:
+    choice = ranking(model, step.student)
+    scores, notes = (None, ()) if choice is None else _scores(model, choice, making)
+    with lessons("distil", making, origin) as given:
+        shaped = distil(model, step, given, scores)
+    return replace(shaped, notes=(*notes, *shaped.notes, *gaps(making)))
+
+
 def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> tuple[Scores | None, tuple[str, ...]]:
     """The importance that a step chooses by, measured or found in the store; None where units are named."""
     if not learns_from_texts(step):
@@ -106,7 +130,7 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     for encoding, tag in zip(model.tokenizer.encode_batch(list(drawn.texts)), drawn.languages, strict=True):
         rows.setdefault(tag, []).append(np.asarray(encoding.ids, dtype=np.int64))
     tell, total = making.tell, len(drawn.texts)
-    told = None if tell is None else lambda done: tell(done, total)
+    told = None if tell is None else lambda done: tell.measured(done, total)
     measure = partial(structured.measure, model, step, rows, told)
     if making.store is None:
         return measure(), notes

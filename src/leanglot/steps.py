@@ -10,6 +10,7 @@ from leanglot.artifacts import check_unquantized, knowing_threads, make_artifact
 from leanglot.config import CandidateConfig, DataConfig
 from leanglot.data.pool import read_pool, read_texts
 from leanglot.data.reading import read_examples
+from leanglot.data.training import read_training
 from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, ModelError, RunError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
@@ -230,6 +231,7 @@ def make_making(
     calibration: DataConfig | None,
     judged: DataConfig | None = None,
     corpus: DataConfig | None = None,
+    training: DataConfig | None = None,
 ) -> Making:
     """What making an artifact needs beside the model and the recipe.
 
@@ -238,6 +240,7 @@ def make_making(
         calibration: Texts that activation ranges and importance may be taken from.
         judged: Examples whose texts are left out of them.
         corpus: Texts that show what the vocabulary is needed for.
+        training: Examples to train on.
 
     Raises:
         ConfigError: The instruction set is unknown.
@@ -253,7 +256,8 @@ def make_making(
         pool = read_texts(calibration.path, calibration.columns)
     served = () if examples is None else tuple(sorted(set(examples.languages)))
     shown = None if corpus is None else read_texts(corpus.path, corpus.columns)
-    return Making(isa=isa, calibration=pool, corpus=shown, served=served)
+    lessons = None if training is None else read_training(training.path, training.columns, texts)
+    return Making(isa=isa, calibration=pool, corpus=shown, served=served, training=lessons)
 
 
 def check_place(out: Path, source: Path, *, force: bool | None) -> None:

@@ -20,7 +20,7 @@ from leanglot.measure.speed import measure_speed
 from leanglot.measure.subject import in_memory
 from leanglot.measure.weight import weigh
 from leanglot.models.text_classifier import TextClassifier
-from leanglot.progress import Observer, tell_measured
+from leanglot.progress import Observer, Telling
 from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.checkpoints import Checkpoints, key_of
@@ -34,8 +34,7 @@ from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
 from leanglot.stages import Evaluated, Made, Parity, Trial
-from leanglot.techniques import MagnitudePruning
-from leanglot.techniques.support import learns_from_texts, trims
+from leanglot.techniques.support import learns_from_texts, makes_zeros, trains, trims
 
 _INVARIANCE_TEXTS: Final = 24
 
@@ -106,7 +105,7 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
 
     enter("weighing")
     # What zeros are worth to a compressor is told beside what the baseline is.
-    compressed = baseline is None or any(isinstance(step, MagnitudePruning) for step in config.recipe)
+    compressed = baseline is None or makes_zeros(config.recipe)
     weight = store.keep("weight", made_key, Weight, lambda: weigh(artifact, opened(), compressed=compressed))
 
     cold_key = key_of(made_key, machine, _first_text(bench.exam))
@@ -156,14 +155,17 @@ def _made_key(bench: Bench, config: CandidateConfig) -> str:
     pools = (making.calibration, making.corpus if trimmed else None)
     texts = [None if pool is None else pool.digest for pool in pools] if learns else []
     searched = (bench.environment.cpu, bench.environment.threads) if bench.threads is None else ()
+    lessons = making.training if trains(config.recipe) else None
     shaping = (bench.model.source, bench.model.max_length, config, making.isa, versions(config.runtime))
-    return key_of(*shaping, texts, making.served if learns else (), searched)
+    return key_of(
+        *shaping, texts, making.served if learns else (), searched, *(() if lessons is None else (lessons.digest,))
+    )
 
 
 def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
     """Make the artifact, and have it know how many threads suit it where the user chose no number."""
     graph = bench.exports.get(key_of(*steps_on_model(config.recipe))) if config.runtime == "onnxruntime" else None
-    making = replace(bench.making, tell=functools.partial(tell_measured, bench.observer, config.name))
+    making = replace(bench.making, tell=Telling(bench.observer, config.name))
     with atomic_folder(artifact) as folder:
         manifest = make_artifact(bench.model, config, folder, making, graph)
         if bench.threads is None:

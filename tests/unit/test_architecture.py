@@ -19,6 +19,7 @@ FLOORS = [
     {"stats", "results", "numerics"},
     {"models", "data", "decide"},
     {"runtimes"},
+    {"train"},
     {"compress", "export", "measure", "charts"},
     {"report", "tune"},
     {
@@ -27,6 +28,7 @@ FLOORS = [
         "chains",
         "cli",
         "demo",
+        "distilling",
         "effects",
         "exam",
         "importances",
@@ -36,6 +38,7 @@ FLOORS = [
         "repairing",
         "searching",
         "retokenizing",
+        "schooling",
         "shapers",
         "stages",
         "steps",
@@ -48,7 +51,7 @@ FLOORS = [
 SHARED_FLOORS = {0, len(FLOORS) - 1}
 
 # Who may import what is slow to import or not always installed.
-_MODELS = ("models/*", "runtimes/pytorch.py", "compress/*", "export/*", "measure/*")
+_MODELS = ("models/*", "runtimes/pytorch.py", "train/*", "compress/*", "export/*", "measure/*")
 _DEMO = ("models/demo*", "data/demo*")
 HEAVY = {
     "torch": _MODELS,
@@ -58,6 +61,7 @@ HEAVY = {
     "openvino": ("runtimes/openvino.py", "export/*", "compress/*", "models/*"),
     "nncf": ("compress/*",),
     "torchao": ("models/*", "compress/*"),
+    "accelerate": ("train/*",),
     "peft": _DEMO,
     "hassil": _DEMO,
     "home_assistant_intents": _DEMO,
@@ -66,7 +70,7 @@ HEAVY = {
 }
 
 # Files of cli/ whose public functions are subcommands.
-SUBCOMMANDS = {"runs", "measuring", "making", "pruning", "quantizing", "searching", "tuning"}
+SUBCOMMANDS = {"runs", "measuring", "making", "pruning", "quantizing", "searching", "training", "tuning"}
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60

@@ -2,17 +2,18 @@
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
 
-from leanglot.charts import drop_heatmap, language_accuracy, overview, waterfall
+from leanglot.charts import drop_heatmap, language_accuracy, overview, training, waterfall
 from leanglot.charts.style import style
 from leanglot.results.atomic import write_bytes_atomically
 from leanglot.results.records import RunReport
+from leanglot.results.training import TrainingFacts
 
 CHARTS: Final[Mapping[str, Callable[[RunReport], Figure]]] = {
     "overview": overview.draw,
@@ -26,17 +27,44 @@ def waterfalls(report: RunReport) -> Mapping[str, str]:
     """The candidates whose steps the run shows, by their chart's name, such as ``waterfall-small``."""
     charts: dict[str, str] = {}
     for candidate in report.chains:
-        # Reports come from outside, so a name may be none for a file, or differ from another in such signs alone.
-        name = f"waterfall-{re.sub(r'[^A-Za-z0-9._-]', '-', candidate)[:100]}"
-        free = (name, *(f"{name}-{number}" for number in range(2, len(charts) + 2)))
-        charts[next(each for each in free if each not in charts)] = candidate
+        charts[_free_name("waterfall", candidate, charts)] = candidate
     return charts
 
 
+def trainings(report: RunReport) -> Mapping[str, tuple[str, TrainingFacts]]:
+    """The trainings of a run by their chart's name, such as ``training-small``, each with a candidate that has it.
+
+    Candidates of one chain share a training: it is drawn once, by the name of the last of them.
+    """
+    whose: list[tuple[str, TrainingFacts]] = []
+    for candidate in report.candidates:
+        for facts in candidate.training if candidate.status != "failed" else ():
+            whose = [(name, other) for name, other in whose if other != facts]
+            whose.append((candidate.name, facts))
+    charts: dict[str, tuple[str, TrainingFacts]] = {}
+    for name, facts in whose:
+        charts[_free_name("training", name, charts)] = (name, facts)
+    return charts
+
+
+def _free_name(kind: str, candidate: str, taken: Collection[str]) -> str:
+    """The name of a candidate's chart."""
+    # Reports come from outside, so a name may be none for a file, or differ from another in such signs alone.
+    name = f"{kind}-{re.sub(r'[^A-Za-z0-9._-]', '-', candidate)[:100]}"
+    return next(
+        each for each in (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))) if each not in taken
+    )
+
+
 def drawings(report: RunReport) -> Mapping[str, Callable[[RunReport], Figure]]:
-    """What draws each chart of a run, by the chart's name: those of every run, then one of each chain."""
+    """What draws each chart of a run, by the chart's name: of every run, each chain, and each training."""
     steps = {name: partial(waterfall.draw, name=candidate) for name, candidate in waterfalls(report).items()}
-    return {**CHARTS, **steps}
+    courses = {name: partial(_draw_training, name=who, facts=facts) for name, (who, facts) in trainings(report).items()}
+    return {**CHARTS, **steps, **courses}
+
+
+def _draw_training(_: RunReport, name: str, facts: TrainingFacts) -> Figure:
+    return training.draw(name, facts)
 
 
 def write_charts(report: RunReport, folder: Path) -> tuple[Path, ...]:

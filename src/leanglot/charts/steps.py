@@ -10,12 +10,16 @@ from leanglot.charts.quantities import count, megabytes
 from leanglot.errors import RunError
 from leanglot.results.records import Candidate, RunReport, VerdictKind
 from leanglot.techniques import (
+    Distillation,
     FfnPruning,
     HalfPrecision,
     HeadPruning,
     Int8,
     LayerPruning,
     MagnitudePruning,
+    MovementPruning,
+    Quantization,
+    QuantizationAware,
     Recipe,
     Runtime,
     TrimVocabulary,
@@ -173,10 +177,14 @@ def recipe_words(recipe: Recipe, made: Candidate | None = None) -> tuple[str, ..
                 words.append(
                     f"zero {_share(step.target)} of linear weights" + (f", {step.pattern}" if step.pattern else "")
                 )
+            case MovementPruning():
+                words.append(f"zero {_share(step.sparsity)} of linear weights by movement")
             case HeadPruning() | FfnPruning() | LayerPruning():
                 words.append(_removing(step))
-            case Int8() | WeightOnly() | HalfPrecision():
+            case Int8() | WeightOnly() | HalfPrecision() | QuantizationAware():
                 words.append(_quantizing(step))
+            case Distillation():
+                words.append(_distilling(step))
             case _:
                 assert_never(step)
     return tuple(words)
@@ -188,6 +196,16 @@ def _trimming(step: TrimVocabulary, made: Candidate | None) -> str:
     if step.languages is None:
         return "trim vocabulary"
     return f"trim vocabulary to {_number(len(step.languages), 'language')}"
+
+
+def _distilling(step: Distillation) -> str:
+    student = step.student
+    if student is None:
+        return "distil" if step.alpha else "fine-tune"
+    if not student.is_new:
+        return f"distil into {_number(student.layers or 0, 'layer')}"
+    sizes = {"hidden": student.hidden, "heads": student.heads, "FFN": student.ffn, "layers": student.layers}
+    return f"distil into {', '.join(f'{name} {value}' for name, value in sizes.items() if value is not None)}"
 
 
 def _removing(step: HeadPruning | FfnPruning | LayerPruning) -> str:
@@ -204,7 +222,7 @@ def _removing(step: HeadPruning | FfnPruning | LayerPruning) -> str:
     return f"remove {_number(sum(map(len, (heads or {}).values())), 'head')}"
 
 
-def _quantizing(step: Int8 | WeightOnly | HalfPrecision) -> str:
+def _quantizing(step: Quantization) -> str:
     match step:
         case Int8():
             kind = "INT8" if step.weights == "signed" else "UINT8"
@@ -214,6 +232,8 @@ def _quantizing(step: Int8 | WeightOnly | HalfPrecision) -> str:
             words = f"INT{step.bits} weights" + (" + embeddings" if step.embeddings else "")
         case HalfPrecision():
             words = step.dtype.upper()
+        case QuantizationAware():
+            words = "QAT INT8" + (" + embeddings" if step.embeddings else "")
     if not step.keep:
         return words
     return f"{words} except {step.keep[0] if len(step.keep) == 1 else _number(len(step.keep), 'part')}"

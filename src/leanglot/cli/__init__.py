@@ -14,6 +14,7 @@ from leanglot.cli.pruning import prune, trim_vocabulary
 from leanglot.cli.quantizing import quantize
 from leanglot.cli.runs import demo, optimize, recommend, report
 from leanglot.cli.searching import search_sparsity
+from leanglot.cli.training import distil
 from leanglot.cli.tuning import repair, sweep
 from leanglot.errors import LeanglotError
 from leanglot.quiet import quiet_imports
@@ -46,7 +47,7 @@ def make_app() -> typer.Typer:
     )
     app.callback()(common)
     for command in (
-        *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, search_sparsity, export),
+        *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
         *(sweep, repair, report, recommend, doctor),
     ):
         app.command()(command)

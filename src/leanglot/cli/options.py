@@ -44,6 +44,10 @@ ImportanceTexts = Annotated[
     Path | None,
     typer.Option(help="Texts to measure importance on, labelled or not; of a column split, train rows only."),
 ]
+RecipeOption = Annotated[
+    Path | None,
+    typer.Option("--recipe", help="A YAML file of candidates to try in place of the usual ones.", metavar="FILE"),
+]
 ImportanceSamples = Annotated[int, typer.Option(help="Texts that importance is measured on.")]
 CombineTraffic = Annotated[
     list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")

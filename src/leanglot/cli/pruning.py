@@ -1,6 +1,5 @@
 """Subcommands that make a model smaller by leaving out: weights, heads, neurons, layers, pieces of the vocabulary."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -170,7 +169,7 @@ def _make(
     from dataclasses import replace
 
     from leanglot.effects import measure_effect
-    from leanglot.progress import tell_measured
+    from leanglot.progress import Telling
     from leanglot.report.effect import effect_lines
     from leanglot.report.single import artifact_summary
     from leanglot.results.manifest import MANIFEST_NAME
@@ -183,7 +182,7 @@ def _make(
 
     with stoppable(left), live(console) as progress:
         progress.plan([name])
-        making = replace(making, tell=partial(tell_measured, progress, name))
+        making = replace(making, tell=Telling(progress, name))
         manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
         progress.enter(name, "timing")
         effect = measure_effect(model, out, allow_pickle=allow_pickle)

@@ -18,6 +18,7 @@ from leanglot.cli.options import (
     Margin,
     OptionalData,
     Quick,
+    RecipeOption,
     Run,
     Seed,
     SplitColumn,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 def demo(
     quick: Quick = False,
+    recipe: RecipeOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.", metavar="FOLDER")] = Path("runs/demo"),
 ) -> None:
     """Do the main job on the demo model and the demo data."""
@@ -41,7 +43,7 @@ def demo(
 
     console = output()
     with console.status("Preparing the demo model and its sentences (first time: 95 MB to download)"):
-        config = prepare_demo(out, quick=quick)
+        config = prepare_demo(out, quick=quick, recipes=recipe)
     typer.echo(f"Model {config.model}\nData  {config.data.path}")
     _optimize(config, quick=quick)
 
@@ -69,6 +71,10 @@ def optimize(
     corpus: Annotated[
         Path | None, typer.Option(help="Texts that show what the vocabulary is needed for: adds trimmed candidates.")
     ] = None,
+    training: Annotated[
+        Path | None, typer.Option(help="Examples to train on, labelled or not, none of them judged.")
+    ] = None,
+    recipe: RecipeOption = None,
     steps: Annotated[bool, typer.Option(help="Measure candidates of several steps after each of them too.")] = True,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put layers of quantized candidates that harm a language back to FP32.")
@@ -78,7 +84,7 @@ def optimize(
     quick: Quick = False,
 ) -> None:
     """Measure, compress, judge every language and recommend; CONFIG.yaml, or MODEL with --data."""
-    from leanglot.config import load_config, make_config
+    from leanglot.config import load_config, load_recipes, make_config
 
     if Path(source).suffix.lower() in {".yaml", ".yml"}:
         _refuse_beside_a_config(context, source)
@@ -100,6 +106,8 @@ def optimize(
         values |= {"max_length": max_length, "strict": strict, "allow_pickle": allow_pickle, "target_isa": target_isa}
         values |= {} if calibration is None else {"calibration": {"path": calibration, "columns": columns}}
         values |= {} if corpus is None else {"corpus": {"path": corpus, "columns": columns}}
+        values |= {} if training is None else {"training": {"path": training, "columns": columns}}
+        values |= {} if recipe is None else {"candidates": load_recipes(recipe)}
         values |= {"repair": {}, "steps": steps} if repair else {"steps": steps}
         config = make_config(values if out is None else values | {"output": out}, "The options")
     _optimize(config, quick=quick)

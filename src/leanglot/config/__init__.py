@@ -3,6 +3,7 @@
 from leanglot.config.loading import (
     MAX_CONFIG_BYTES,
     load_config,
+    load_recipes,
     make_candidate,
     make_config,
     make_data,
@@ -29,6 +30,7 @@ __all__ = [
     "RepairConfig",
     "RunConfig",
     "load_config",
+    "load_recipes",
     "make_candidate",
     "make_config",
     "make_data",

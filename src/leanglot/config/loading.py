@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from leanglot.config.faults import described
-from leanglot.config.settings import CandidateConfig, DataConfig, RunConfig, repeated_names
+from leanglot.config.settings import CandidateConfig, DataConfig, RecipeFile, RunConfig, repeated_names
 from leanglot.errors import ConfigError
 from leanglot.techniques import Importance
 
@@ -81,6 +81,21 @@ def make_candidate(values: Mapping[str, object]) -> CandidateConfig:
     return _validated(CandidateConfig, values, "The candidate")
 
 
+def load_recipes(path: Path) -> tuple[CandidateConfig, ...]:
+    """Reads a YAML file with the key ``candidates`` alone.
+
+    Args:
+        path: The file, UTF-8, at most 1 MB.
+
+    Raises:
+        ConfigError: When the file is missing or no YAML mapping, or candidates are wrong: every fault at once.
+    """
+    values, repeated = _parsed(path, _contents(path), needs="the key candidates")
+    if repeated:
+        raise _config_error(str(path), repeated)
+    return _validated(RecipeFile, values, str(path)).candidates
+
+
 def load_config(path: Path) -> RunConfig:
     """Reads and checks a YAML config file.
 
@@ -100,8 +115,8 @@ def load_config(path: Path) -> RunConfig:
     values, repeated = _parsed(path, _contents(path))
     config = _checked(values, str(path), repeated)
     folder = path.resolve().parent
-    data, calibration, corpus = (
-        _in_folder(source, folder) for source in (config.data, config.calibration, config.corpus)
+    data, calibration, corpus, training = (
+        _in_folder(source, folder) for source in (config.data, config.calibration, config.corpus, config.training)
     )
     output = folder / config.output.expanduser()
     model = folder / Path(config.model).expanduser()
@@ -111,6 +126,7 @@ def load_config(path: Path) -> RunConfig:
             "data": data,
             "calibration": calibration,
             "corpus": corpus,
+            "training": training,
             "output": output,
             "model": str(model) if is_folder else config.model,
         }
@@ -168,7 +184,9 @@ def _contents(path: Path) -> str:
         raise ConfigError(message, "Save it as UTF-8.") from error
 
 
-def _parsed(path: Path, text: str) -> tuple[dict[str, object], list[str]]:
+def _parsed(
+    path: Path, text: str, needs: str = "at least the keys model and data"
+) -> tuple[dict[str, object], list[str]]:
     """The file's values, and the keys that occur twice."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -183,7 +201,7 @@ def _parsed(path: Path, text: str) -> tuple[dict[str, object], list[str]]:
         raise ConfigError(message, "The file must be plain YAML.") from error
     if not isinstance(values, dict):
         found = "is empty" if values is None else f"holds a {type(values).__name__}, not keys with values"
-        raise ConfigError(f"The config file {path} {found}.", "It needs at least the keys model and data.")
+        raise ConfigError(f"The config file {path} {found}.", f"It needs {needs}.")
     return values, repeated
 
 

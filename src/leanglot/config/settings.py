@@ -153,6 +153,18 @@ def _unique(candidates: tuple[CandidateConfig, ...]) -> tuple[CandidateConfig, .
     return candidates
 
 
+class RecipeFile(BaseModel):
+    """A file of candidates alone, to be tried on any model.
+
+    Attributes:
+        candidates: The variants; see `RunConfig`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)]
+
+
 def repeated_names(names: Sequence[str]) -> str | None:
     """Says which candidate names repeat, the baseline's included, whatever their letter case.
 
@@ -199,6 +211,8 @@ class RunConfig(BaseModel):
             like ``data``, whose labels may be missing. None takes the training split of ``data``.
         corpus: Texts that show which pieces of the vocabulary each language uses, such as a log of what the model was
             asked; labels may be missing. None takes those of ``calibration``, judged or not.
+        training: Examples that candidates are trained on, where a recipe trains: a file like ``data``, whose labels may
+            be missing in part. None takes the training split of ``data``. None of them is judged.
         repair: Put layers of quantized candidates that harm a language back to FP32; None leaves them as they are.
         candidates: The variants to try. The baseline, plain PyTorch in FP32, is always added.
         steps: Measure candidates of several steps after each of them too, and show what each step did.
@@ -221,6 +235,7 @@ class RunConfig(BaseModel):
     target_isa: TargetIsa | None = None
     calibration: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
     corpus: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
+    training: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
     repair: RepairConfig | None = None
     candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)] = Field(
         default_factory=_usual_candidates

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from leanglot.results.measures import Invariance
 from leanglot.results.records import Alarm, Candidate, LedgerRow
-from leanglot.techniques import HalfPrecision, Int8, Technique, WeightOnly
+from leanglot.techniques import HalfPrecision, Int8, QuantizationAware, Technique, WeightOnly
 from leanglot.techniques.targets import has_arithmetic, saturates
 
 Code = Literal[
@@ -173,7 +173,7 @@ def _batch_dependent(evidence: AlarmEvidence) -> _Finding:
 
 
 def _saturation(evidence: AlarmEvidence) -> _Finding:
-    step = evidence.quantization
+    step = _integers(evidence.quantization)
     if not isinstance(step, Int8) or step.weights != "signed" or step.reduce_range:
         return None
     if evidence.candidate.runtime == "pytorch":  # adds up in 32 bits on every machine
@@ -190,7 +190,7 @@ def _saturation(evidence: AlarmEvidence) -> _Finding:
 
 
 def _mostly_fp32(evidence: AlarmEvidence) -> _Finding:
-    step, ledger = evidence.quantization, evidence.candidate.ledger
+    step, ledger = _integers(evidence.quantization), evidence.candidate.ledger
     if not isinstance(step, Int8 | WeightOnly):
         return None
     total = sum(row.size_bytes for row in ledger)
@@ -205,6 +205,11 @@ def _mostly_fp32(evidence: AlarmEvidence) -> _Finding:
         f"{share:.1%} of the weights' {total / 1e6:,.1f} MB are still FP32, most of them in the part {largest.part} "
         f"({largest.size_bytes / 1e6:,.1f} MB). {_remedy(largest, step)}"
     )
+
+
+def _integers(step: Technique | None) -> Technique | None:
+    """The step as one of `Int8` where training came before it."""
+    return step.scheme if isinstance(step, QuantizationAware) else step
 
 
 def _remedy(row: LedgerRow, step: Int8 | WeightOnly) -> str:

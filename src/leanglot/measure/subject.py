@@ -39,4 +39,5 @@ def describe(model: TextClassifier) -> Manifest:
         recipe=model.recipe,
         pruning=model.pruning,
         vocabulary=model.vocabulary,
+        training=model.training,
     )

@@ -17,7 +17,7 @@ from leanglot.results.manifest import Manifest
 from leanglot.results.measures import Weight
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.pytorch import TorchPredictor
-from leanglot.techniques import Int8, WeightOnly
+from leanglot.techniques import Int8, QuantizationAware, WeightOnly
 
 # Operators that multiply with a constant matrix, their second input, and where the matrix's zero point is.
 _PRODUCTS: Final = {"MatMul": None, "Gemm": None, "Attention": None, "MatMulInteger": 3, "DynamicQuantizeMatMul": 3}
@@ -84,7 +84,7 @@ def _sparsity(folder: Path, classifier: Classifier) -> float | None:
 
 
 def _is_quantized(manifest: Manifest) -> bool:
-    return any(isinstance(step, Int8 | WeightOnly) for step in manifest.recipe)
+    return any(isinstance(step, Int8 | WeightOnly | QuantizationAware) for step in manifest.recipe)
 
 
 def _input(node: onnx.NodeProto, at: int | None, arrays: Mapping[str, Matrix]) -> Matrix | None:

@@ -26,7 +26,7 @@ from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load, load_tokenizer
 from leanglot.shapers import carry_out
-from leanglot.techniques import Calibration, HalfPrecision, Quantization
+from leanglot.techniques import Calibration, HalfPrecision, PostTraining, QuantizationAware
 from leanglot.techniques.patterns import matches
 from leanglot.tune.divergence import Probes
 from leanglot.tune.repair import Budget, Judged, repair
@@ -136,7 +136,7 @@ def find_repair(
         return repair(make, layers, baseline, judged, probes, budget, functools.partial(on_pass, 1))
 
 
-def quantization(candidate: CandidateConfig) -> Quantization:
+def quantization(candidate: CandidateConfig) -> PostTraining:
     """The step that repair undoes in part.
 
     Raises:
@@ -147,6 +147,11 @@ def quantization(candidate: CandidateConfig) -> Quantization:
         raise RecipeError(
             f"{candidate.name} is not quantized, so no quantization of a layer can be undone.",
             "Repair takes artifacts of leanglot quantize, or candidates whose recipe ends in such a step.",
+        )
+    if isinstance(step, QuantizationAware):
+        raise RecipeError(
+            f"{candidate.name} was trained for its quantization, which cannot be undone layer by layer.",
+            "Name the layers under keep of its step qat, and train again.",
         )
     return step
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from leanglot.charts.files import drawings, svg_bytes, waterfalls
+from leanglot.charts.files import drawings, svg_bytes, trainings, waterfalls
 from leanglot.charts.style import GRID, INK, MUTED, SURFACE
 from leanglot.errors import RunError
 from leanglot.report.format import plain
@@ -81,7 +81,9 @@ def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Pict
     Raises:
         RunError: When a file cannot be read or is not an SVG picture with a size.
     """
-    texts = {**TEXTS, **{name: _steps_text(candidate) for name, candidate in waterfalls(report).items()}}
+    steps = {name: _steps_text(candidate) for name, candidate in waterfalls(report).items()}
+    courses = {name: _training_text(candidate) for name, (candidate, _) in trainings(report).items()}
+    texts = {**TEXTS, **steps, **courses}
     found = []
     for name, draw in drawings(report).items():
         if charts is None:
@@ -99,6 +101,15 @@ def _steps_text(candidate: str) -> ChartText:
         "it. The table of its steps above has the sizes, the medians and the languages newly harmed.",
         "The latency is the baseline's divided by each speed-up, since each candidate was timed side by side with the "
         "baseline alone. In the grid red is a loss at that step; the sign is the verdict against the baseline.",
+    )
+
+
+def _training_text(candidate: str) -> ChartText:
+    return ChartText(
+        f"How the training of {plain(candidate)} went",
+        f"Lines over the epochs of the training of {plain(candidate)}, one per language: the share of held-out "
+        "examples answered right, and the loss on those trained on. The table of trainings has where it ended.",
+        "Held-out examples belong to the training data: they tell how training goes, and are no verdict.",
     )
 
 

@@ -98,3 +98,11 @@ def concerned(pairs: Iterable[tuple[Told, str]]) -> dict[Told, tuple[str, ...]]:
 def plural(number: int, noun: str) -> str:
     """A number with its noun, such as ``1 language`` or ``24 languages``."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the units that people use for one of its length."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

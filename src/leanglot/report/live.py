@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from leanglot.progress import Stage
 
@@ -23,6 +23,8 @@ class LiveProgress:
             TextColumn("{task.fields[stage]:<10}"),
             BarColumn(bar_width=28),
             TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[told]}", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -47,7 +49,7 @@ class LiveProgress:
         task = self._tasks[candidate] if candidate in self._tasks else self._add(candidate)
         finished = stage in {"done", "kept", "failed"}
         self._progress.start_task(task)
-        self._progress.update(task, stage=stage, total=total, completed=total if finished else 0)
+        self._progress.update(task, stage=stage, total=total, completed=total if finished else 0, told="")
         if finished:
             self._progress.stop_task(task)
             if not self._console.is_terminal:
@@ -57,8 +59,12 @@ class LiveProgress:
         """See `Observer`."""
         self._progress.advance(self._tasks[candidate], steps)
 
+    def tell(self, candidate: str, text: str) -> None:
+        """See `Observer`."""
+        self._progress.update(self._tasks[candidate], told=text)
+
     def _add(self, candidate: str) -> TaskID:
         """A line for a candidate, planned or come up during the run."""
-        task = self._progress.add_task(candidate, total=1, start=False, stage="waiting")
+        task = self._progress.add_task(candidate, total=1, start=False, stage="waiting", told="")
         self._tasks[candidate] = task
         return task

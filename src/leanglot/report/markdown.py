@@ -32,6 +32,8 @@ from leanglot.report.summary import (
     primary,
 )
 from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
+from leanglot.report.training import HEADINGS as TRAINING_HEADINGS
+from leanglot.report.training import HOW_TRAINING_READS, training_rows
 from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
@@ -67,6 +69,7 @@ def render_markdown(report: RunReport) -> str:
         _chains(report),
         _weights(report),
         _pruning(report),
+        _training(report),
         _vocabularies(report),
         _threads(report),
         _harm(report),
@@ -252,6 +255,18 @@ def _pruned(row: PruningRow, *, gzip: bool) -> list[str]:
     columns = ["<br>".join(column) for column in zip(*steps, strict=True)] or [""] * 4
     compressed = [row.compressed_told] if gzip else []
     return [code(row.candidate.name), *columns, row.size, *compressed, row.speedup]
+
+
+def _training(report: RunReport) -> str:
+    rows = [
+        [code(row.candidate), *map(escape, (row.technique, row.examples, row.steps, row.took, row.worst, row.mean))]
+        for row in training_rows(report)
+    ]
+    return (
+        f"## Training\n\n{_table(list(TRAINING_HEADINGS), rows, left={0, 1, 5})}\n\n{HOW_TRAINING_READS}"
+        if rows
+        else ""
+    )
 
 
 def _vocabularies(report: RunReport) -> str:

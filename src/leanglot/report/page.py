@@ -27,6 +27,8 @@ from leanglot.report.summary import (
     worst_language,
 )
 from leanglot.report.tables import COLUMNS, candidate_table
+from leanglot.report.training import HEADINGS as TRAINING_HEADINGS
+from leanglot.report.training import HOW_TRAINING_READS, training_rows
 from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, vocabulary_tables
 from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
@@ -85,6 +87,7 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         chains=chain_tables(report),
         ledger=weight_table(report),
         pruning=pruning_table(report),
+        trainings=training_rows(report),
         vocabularies=vocabulary_tables(report),
         threads=thread_table(report),
         repairs={name: sentences(repair) for name, repair in report.repairs.items()},
@@ -110,6 +113,8 @@ def _environment() -> Environment:
         part_word=PART_WORD,
         how_steps_read=HOW_STEPS_READ,
         how_vocabulary_reads=HOW_TO_READ,
+        how_training_reads=HOW_TRAINING_READS,
+        training_headings=TRAINING_HEADINGS,
         vocabulary_columns=VOCABULARY_COLUMNS,
         vocabulary_headings=HEADINGS,
         plural=words.plural,

@@ -10,14 +10,15 @@ from leanglot.report.summary import baseline_of
 from leanglot.report.tables import REFERENCE
 from leanglot.results.records import Candidate, RunReport
 from leanglot.results.shaping import PruningFacts
-from leanglot.techniques import MagnitudePruning
+from leanglot.techniques import MagnitudePruning, MovementPruning
 
 ZEROS: Final = (
     "Zeros alone bring neither speed nor size in a dense runtime: the columns show what was measured, and gzip what "
     "zeros save where files are stored or sent compressed."
 )
-_WORD: Final = {"magnitude": "magnitude", "heads": "heads", "ffn": "FFN", "layers": "layers"}
-_UNIT: Final = {"magnitude": "weight", "heads": "head", "ffn": "neuron", "layers": "layer"}
+_WORD: Final = {"magnitude": "magnitude", "heads": "heads", "ffn": "FFN", "layers": "layers", "movement": "movement"}
+_UNIT: Final = {"magnitude": "weight", "movement": "weight", "heads": "head", "ffn": "neuron", "layers": "layer"}
+_ZEROING: Final = frozenset({"magnitude", "movement"})
 _SHOWN: Final = 3
 _ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 _ARROW: Final = "\N{RIGHTWARDS ARROW}"
@@ -114,7 +115,7 @@ def pruning_table(report: RunReport) -> PruningTable | None:
 
 def has_zeros(candidate: Candidate) -> bool:
     """Whether single weights of it were set to zero."""
-    return any(facts.technique == "magnitude" for facts in candidate.pruning)
+    return any(facts.technique in _ZEROING for facts in candidate.pruning)
 
 
 def pruning_lines(facts: Sequence[PruningFacts]) -> list[str]:
@@ -161,7 +162,7 @@ def _reached(facts: PruningFacts) -> str:
 
 
 def _gone(facts: PruningFacts) -> str:
-    return "zero" if facts.technique == "magnitude" else "cut out"
+    return "zero" if facts.technique in _ZEROING else "cut out"
 
 
 def _row(candidate: Candidate, reference: Candidate) -> PruningRow:
@@ -200,7 +201,7 @@ def _twins(report: RunReport, pruned: Sequence[Candidate]) -> list[str]:
     """How fast the same recipes are on the same engine without the zeros, where the run has measured it."""
     found = []
     for each in filter(has_zeros, pruned):
-        rest = tuple(step for step in each.recipe if not isinstance(step, MagnitudePruning))
+        rest = tuple(step for step in each.recipe if not isinstance(step, MagnitudePruning | MovementPruning))
         for twin in report.candidates:
             if (twin.recipe, twin.runtime) == (rest, each.runtime) and twin.speedup is not None and rest != each.recipe:
                 found.append(f"{plain(each.name)} as {plain(twin.name)} {ratio(twin.speedup)}")
@@ -218,6 +219,6 @@ def _absences(shown: Sequence[Candidate], *, gzip: bool) -> list[str]:
             missing.append("no speed-up was measured")
         if gzip and each.compressed_bytes is None:
             counts = is_reference or has_zeros(each)
-            missing.append("gzip was not measured" if counts else "gzip is measured for magnitude pruning alone")
+            missing.append("gzip was not measured" if counts else "gzip is measured where single weights are zero")
         found += [(why, plain(each.name)) for why in missing]
     return [f"{ABSENT} for {', '.join(names)}: {why}." for why, names in concerned(found).items()]

@@ -27,6 +27,7 @@ from leanglot.report.summary import (
     worst_language,
 )
 from leanglot.report.tables import REFERENCE
+from leanglot.report.training import HOW_TRAINING_READS, training_rows
 from leanglot.report.vocabulary import HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
@@ -63,7 +64,7 @@ def render_tables(report: RunReport) -> RenderableType:
     """
     parts: list[RenderableType] = [_candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
-    tables = (_alarms, _repairs, _chains, _weights, _pruning, _vocabularies, _threads, _languages)
+    tables = (_alarms, _repairs, _chains, _weights, _pruning, _training, _vocabularies, _threads, _languages)
     parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
     return Constrain(Group(*parts), WIDTH)
 
@@ -247,6 +248,18 @@ def _pruning(report: RunReport) -> list[RenderableType]:
     kept = [Text.assemble((plain(", ".join(names)), "cyan"), f": {told}") for told, names in found.kept_short.items()]
     table = _Fitted("Pruning", headings, rows, frozenset({"technique", "asked for"}))
     return [table, *kept, *(Text(plain(remark), "dim") for remark in found.remarks), Text()]
+
+
+def _training(report: RunReport) -> list[RenderableType]:
+    rows = [
+        [Text(plain(cell)) for cell in (row.candidate, row.technique, row.steps, row.took, row.worst, row.mean)]
+        for row in training_rows(report)
+    ]
+    if not rows:
+        return []
+    headings = ("candidate", "trained for", "steps", "took", "worst held-out language", "mean")
+    fitted = _Fitted("Training", headings, rows, frozenset({"took"}))
+    return [fitted, Text(HOW_TRAINING_READS, style="dim"), Text()]
 
 
 def _pruning_cells(row: PruningRow) -> list[Text]:

@@ -14,7 +14,7 @@ from leanglot.models.torch_quantized import load_quantized
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.base import Logits, TokenIds
-from leanglot.techniques import Quantization
+from leanglot.techniques import PostTraining
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredi
         ModelError: The weights or their config are damaged.
     """
     step = manifest.recipe[-1] if manifest.recipe else None
-    if isinstance(step, Quantization):
+    if isinstance(step, PostTraining):
         return TorchPredictor(load_quantized(folder, step), threads)
     if is_sliced(folder):
         return TorchPredictor(load_sliced(folder), threads)

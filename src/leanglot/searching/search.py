@@ -17,7 +17,7 @@ from leanglot.measure.quality import answer_all
 from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
-from leanglot.progress import Observer, Silent, tell_measured
+from leanglot.progress import Observer, Silent, Telling
 from leanglot.quantizers import Making
 from leanglot.results.atomic import remove_leftovers, write_text_atomically
 from leanglot.results.checkpoints import key_of
@@ -194,7 +194,7 @@ class _Bench:
     def _pruned(self, kind: SearchKind, sparsity: float) -> Answered:
         """Prune the model, cut where parts of it go, and have it answer."""
         self.observer.enter(kind, "making")
-        making = replace(self.making, tell=partial(tell_measured, self.observer, kind))
+        making = replace(self.making, tell=Telling(self.observer, kind))
         shape = carry_out(self.model, (step_of(kind, sparsity, self.plan.importance),), making)
         total = len(self.exam.examples)
         self.observer.enter(kind, "evaluating", max(_PROBES, self.tried + 1) * total)

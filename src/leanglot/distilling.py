@@ -1,0 +1,79 @@
+"""Distils one model into an artifact: the work of ``leanglot distil``, in one process or several."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from leanglot.config import CandidateConfig
+from leanglot.errors import LeanglotError
+from leanglot.models.hub import resolve_model
+from leanglot.models.text_classifier import load_text_classifier
+from leanglot.quantizers import Making
+from leanglot.results.manifest import Manifest
+from leanglot.shapers import carry_out
+from leanglot.steps import check_place, transform
+from leanglot.techniques import ModelStep
+from leanglot.train.distributed import is_main, world_size
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Who learns from whom.
+
+    Attributes:
+        teacher: A model folder, an artifact of PyTorch, or a name on the hub.
+        student: The same; None makes the student from the teacher.
+        allow_pickle: Whether pickled weights may be read.
+    """
+
+    teacher: str
+    student: str | None = None
+    allow_pickle: bool = False
+
+
+def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Making, *, force: bool) -> Manifest | None:
+    """Train a student and write its artifact.
+
+    Checkpoints are kept beside the artifact, in a folder of its name and ``.training``, until it is written: killed and
+    called again with the same arguments, it goes on where it was.
+
+    Args:
+        pair: Teacher and student.
+        candidate: A recipe of one distillation, and perhaps a quantization behind it.
+        out: The artifact's folder.
+        making: Examples to train on.
+        force: Replace an artifact that is there.
+
+    Returns:
+        The manifest; None in all processes but the one that writes it.
+
+    Raises:
+        LeanglotError: The models or the examples cannot be used, or the training cannot go on.
+    """
+    teacher = load_text_classifier(
+        resolve_model(pair.teacher, allow_pickle=pair.allow_pickle), allow_pickle=pair.allow_pickle
+    )
+    work = out.absolute().with_name(f"{out.name}.training")
+    making = replace(making, teacher=teacher, work=work)
+    source = pair.student or pair.teacher
+    if not is_main():
+        model = load_text_classifier(resolve_model(source, allow_pickle=pair.allow_pickle))
+        carry_out(model, tuple(step for step in candidate.recipe if isinstance(step, ModelStep)), making)
+        return None
+    check_place(out.absolute(), resolve_model(source, allow_pickle=pair.allow_pickle), force=force)
+    manifest = transform(source, candidate, out, making, allow_pickle=pair.allow_pickle, force=force)
+    shutil.rmtree(work, ignore_errors=True)
+    return manifest
+
+
+def refuse_several_processes(command: str) -> None:
+    """Refuses what several processes would all do and write at once.
+
+    Raises:
+        LeanglotError: There are several.
+    """
+    if world_size() > 1:
+        raise LeanglotError(
+            f"leanglot {command} runs in one process, and {world_size()} were launched.",
+            "Train with leanglot distil in several processes, then use its artifact here.",
+        )
