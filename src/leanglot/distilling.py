@@ -1,19 +1,24 @@
 """Distils one model into an artifact: the work of ``leanglot distil``, in one process or several."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from leanglot.config import CandidateConfig
-from leanglot.errors import LeanglotError
+from leanglot.errors import RunError
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import load_text_classifier
 from leanglot.quantizers import Making
 from leanglot.results.manifest import Manifest
+from leanglot.results.storage import storage_errors
 from leanglot.shapers import carry_out
 from leanglot.steps import check_place, transform
 from leanglot.techniques import ModelStep
-from leanglot.train.distributed import is_main, world_size
+from leanglot.train.distributed import is_main, wait_for_everyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Pair:
 def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Making, *, force: bool) -> Manifest | None:
     """Train a student and write its artifact.
 
-    Checkpoints are kept beside the artifact, in a folder of its name and ``.training``, until it is written: killed and
+    Checkpoints are kept beside the artifact, in a hidden folder, until it is written: killed and
     called again with the same arguments, it goes on where it was.
 
     Args:
@@ -53,27 +58,42 @@ def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Maki
     teacher = load_text_classifier(
         resolve_model(pair.teacher, allow_pickle=pair.allow_pickle), allow_pickle=pair.allow_pickle
     )
-    work = out.absolute().with_name(f"{out.name}.training")
+    work = out.absolute().with_name(f".{out.name}.lg-training")
     making = replace(making, teacher=teacher, work=work)
     source = pair.student or pair.teacher
     if not is_main():
-        model = load_text_classifier(resolve_model(source, allow_pickle=pair.allow_pickle))
+        model = load_text_classifier(
+            resolve_model(source, allow_pickle=pair.allow_pickle), allow_pickle=pair.allow_pickle
+        )
         carry_out(model, tuple(step for step in candidate.recipe if isinstance(step, ModelStep)), making)
+        wait_for_everyone()
         return None
     check_place(out.absolute(), resolve_model(source, allow_pickle=pair.allow_pickle), force=force)
-    manifest = transform(source, candidate, out, making, allow_pickle=pair.allow_pickle, force=force)
-    shutil.rmtree(work, ignore_errors=True)
+    with _alone(work):
+        manifest = transform(source, candidate, out, making, allow_pickle=pair.allow_pickle, force=force)
+        wait_for_everyone()
+        shutil.rmtree(work, ignore_errors=True)
     return manifest
 
 
-def refuse_several_processes(command: str) -> None:
-    """Refuses what several processes would all do and write at once.
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Keeps a second process with the same folder out.
 
     Raises:
-        LeanglotError: There are several.
+        RunError: Another one is at work in it.
     """
-    if world_size() > 1:
-        raise LeanglotError(
-            f"leanglot {command} runs in one process, and {world_size()} were launched.",
-            "Train with leanglot distil in several processes, then use its artifact here.",
-        )
+    with storage_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            f"Another process trains for the same --out; its work is in {work}.",
+            "Wait for it, or choose another --out.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -33,6 +33,7 @@ from leanglot.stages import Trial
 from leanglot.techniques import PostTraining
 from leanglot.techniques.support import learns_from_texts, trains, trims
 from leanglot.techniques.targets import target_extensions
+from leanglot.train.distributed import refuse_several_processes
 from leanglot.trials import Bench, forget_disturbed, run_trial, threads_of
 
 
@@ -53,6 +54,7 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
         LeanglotError: The model, the data or the run folder cannot be used. A candidate that fails is no error: it is
             ``failed`` in the report, with its reason.
     """
+    refuse_several_processes("optimize")
     model = load_model(config)
     config, chains = with_chains(config)
     exam = prepare_exam(config.data, model.labels, effort, config.limit_per_language, config.seed)
@@ -163,7 +165,7 @@ def calibration_pool(config: RunConfig, exam: Exam) -> TextPool | None:
     """
     if not any(learns_from_texts(step) for candidate in config.candidates for step in candidate.recipe):
         return None
-    return read_pool(config.calibration, config.data, set(exam.examples.texts))
+    return read_pool(config.calibration or config.training, config.data, set(exam.examples.texts))
 
 
 def corpus_pool(config: RunConfig) -> TextPool | None:
@@ -174,7 +176,7 @@ def corpus_pool(config: RunConfig) -> TextPool | None:
     """
     if not any(trims(candidate.recipe) for candidate in config.candidates):
         return None
-    return read_pool(config.corpus or config.calibration, config.data, ())
+    return read_pool(config.corpus or config.calibration or config.training, config.data, ())
 
 
 def training_examples(config: RunConfig, exam: Exam) -> TrainingExamples | None:

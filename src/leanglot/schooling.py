@@ -10,6 +10,7 @@ from leanglot.compress.learning import ANSWERS_PREFIX, Lessons
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.quantizers import Making
+from leanglot.results.environment import available_cores, read_environment
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def lessons(technique: str, making: Making, origin: TextClassifier) -> Iterator[
             teacher=making.teacher or origin,
             data=making.training,
             folder=folder,
-            isa=making.isa,
+            isa=read_environment(available_cores()).isa,
             answered=None if tell is None else tell.answered,
             trained=None if tell is None else tell.trained,
             tracking=making.tracking,

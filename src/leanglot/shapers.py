@@ -28,7 +28,7 @@ from leanglot.techniques import (
     StructuredPruning,
     TrimVocabulary,
 )
-from leanglot.techniques.support import learns_from_texts
+from leanglot.techniques.support import learns_from_texts, trains
 
 _FEW_TEXTS: Final = 8
 
@@ -134,7 +134,7 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     measure = partial(structured.measure, model, step, rows, told)
     if making.store is None:
         return measure(), notes
-    learnt = (model.recipe, model.pruning, model.vocabulary, *_learned_from(making))
+    learnt = (model.recipe, model.pruning, model.vocabulary, *_learned_from(model, making))
     shaping = (model.source, model.max_length, learnt, making.isa, metadata.version("torch"))
     key = key_of(*structured.depends_on(step), *shaping, drawn.texts, drawn.languages)
     path = making.store / f"{step.technique}-{key[:16]}.safetensors"
@@ -146,6 +146,9 @@ def _scores(model: TextClassifier, step: StructuredPruning, making: Making) -> t
     return scores, notes
 
 
-def _learned_from(making: Making) -> tuple[str, ...]:
-    """Digests of the texts that earlier steps may have learned from."""
-    return tuple(pool.digest for pool in (making.calibration, making.corpus) if pool is not None)
+def _learned_from(model: TextClassifier, making: Making) -> tuple[str, ...]:
+    """Digests of what earlier steps may have learned from."""
+    pools = tuple(pool.digest for pool in (making.calibration, making.corpus) if pool is not None)
+    if not trains(model.recipe) or making.training is None:
+        return pools
+    return (*pools, making.training.digest, *(() if making.teacher is None else (making.teacher.source,)))

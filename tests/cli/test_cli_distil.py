@@ -47,7 +47,7 @@ def test_a_student_of_fewer_layers_and_what_it_costs_by_language(tiny_model, les
     assert leanglot.load(out).predict(["filler-1 de-music-1"])
     for said in ("Training by language", "Swahili (sw)", "Quality by language", "to settle it"):
         assert said in printed
-    assert not (tmp_path / "small.training").exists()
+    assert not (tmp_path / ".small.lg-training").exists()
 
 
 def test_a_pruned_model_recovers_as_the_student(tiny_model, lessons, tmp_path, capsys):
@@ -150,7 +150,7 @@ def test_a_damaged_checkpoint_is_told_and_nothing_is_lost(tiny_model, lessons, t
         patch.setattr("leanglot.artifacts.write_manifest", stop)
         with pytest.raises(RuntimeError, match="the power went"):
             main([str(argument) for argument in call])
-    (final,) = (tmp_path / "small.training").rglob("final.safetensors")
+    (final,) = (tmp_path / ".small.lg-training").rglob("final.safetensors")
     assert not out.exists()
     final.write_bytes(final.read_bytes()[:100])
     assert "Delete" in run(capsys, *call, code=2)

@@ -50,9 +50,19 @@ def test_importance_of_another_model_is_not_taken(tiny_classifier, pool, tmp_pat
     assert len(stored(tmp_path)) == len(before) + 1
 
 
+class Heard:
+    """Hears how many texts are measured."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def measured(self, done, total):
+        self.told.append((done, total))
+
+
 def test_progress_is_told_while_importance_is_measured(tiny_classifier, pool):
     told = []
-    carry_out(tiny_classifier, (HEADS,), Making(calibration=pool, tell=lambda done, total: told.append((done, total))))
+    carry_out(tiny_classifier, (HEADS,), Making(calibration=pool, tell=Heard(told)))
     assert told[-1] == (24, 24)
 
 

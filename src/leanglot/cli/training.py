@@ -73,13 +73,22 @@ def distil(
         int | None, typer.Option(help="Stop after so many epochs without a better validation, and take the best.")
     ] = None,
     watch: Annotated[str, typer.Option(help="What must get better: the worst language, or the mean.")] = "worst",
+    dropout: Annotated[
+        float | None, typer.Option(help="Of every layer that has some; the model's own by default.")
+    ] = None,
     freeze: Annotated[
         list[str] | None, typer.Option(help="Layers that stay as they are, such as embeddings; repeatable.")
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32, or mixed with bf16 or fp16.")] = "fp32",
     log_with: Annotated[str | None, typer.Option(help="tensorboard or mlflow.")] = None,
     log_folder: Annotated[Path, typer.Option(help="Folder of that log.", metavar="FOLDER")] = Path("runs/logs"),
-    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
+    corpus: Annotated[
+        Path | None, typer.Option(help="First trim the vocabulary to what these texts use.", metavar="FILE")
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Then quantize to INT8, the embedding table too.")] = False,
+    runtime: Annotated[
+        str | None, typer.Option(help="pytorch, onnxruntime or openvino; with --int8 onnxruntime by default.")
+    ] = None,
     data: OptionalData = None,
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
@@ -99,15 +108,20 @@ def distil(
     schooling: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "micro_batch": micro_batch}
     schooling |= {"learning_rate": learning_rate, "balance": balance, "temperature": sampling_temperature, "seed": seed}
     schooling |= {"validation": validation, "patience": patience, "watch": watch, "precision": precision}
-    schooling |= {"freeze": tuple(freeze or ())} | ({"traffic": language_shares(traffic)} if traffic else {})
+    schooling |= {"dropout": dropout, "freeze": tuple(freeze or ())} | (
+        {"traffic": language_shares(traffic)} if traffic else {}
+    )
     step: dict[str, Any] = {"technique": "distil", "temperature": temperature, "alpha": alpha, "training": schooling}
     step |= {"student": _student(context, student, sizes, take, wider=wider)}
     step |= {"hidden": {"weight": match_hidden}} if match_hidden else {}
-    candidate = make_candidate({"name": "distilled", "runtime": runtime, "recipe": [step]})
+    _refuse_idle(context, balance, tracker=log_with, patience=patience, alpha=alpha)
+    before: list[Any] = [] if corpus is None else [{"technique": "trim-vocabulary"}]
+    behind: list[Any] = [{"technique": "int8", "embeddings": True}] if int8 else []
+    engine = runtime or ("onnxruntime" if int8 else "pytorch")
+    candidate = make_candidate({"name": "distilled", "runtime": engine, "recipe": [*before, step, *behind]})
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
-    judged = data_of(data, columns | {"split": None})
-    texts = data_of(training, columns)
-    making = make_making(None, texts if take == "importance" else None, judged, training=texts)
+    judged, texts, shown = (data_of(path, columns) for path in (data, training, corpus))
+    making = make_making(None, texts if take == "importance" else None, judged, corpus=shown, training=texts)
     making = _logged(making, log_with, log_folder, out.name)
     _distil(Pair(model, student, allow_pickle=allow_pickle), candidate, out, making, force=force)
     if data is not None:
@@ -137,6 +151,24 @@ def _student(
             "pruned one; --alpha 0 fine-tunes the model itself.",
         )
     return asked | ({"take": take} if was_typed(context, "take") else {}) | ({"wider": True} if wider else {})
+
+
+def _refuse_idle(
+    context: typer.Context, balance: str, *, tracker: str | None, patience: int | None, alpha: float
+) -> None:
+    """Refuse options that were typed and have no effect.
+
+    Raises:
+        ConfigError: One was.
+    """
+    if balance != "temperature":
+        refuse_idle(context, ("sampling_temperature",), "it is for --balance temperature")
+    if tracker is None:
+        refuse_idle(context, ("log_folder",), "--log-with says what to log for")
+    if patience is None:
+        refuse_idle(context, ("watch",), "--patience makes training stop by it")
+    if alpha == 0:
+        refuse_idle(context, ("temperature",), "with --alpha 0 nothing is learned from the teacher's answers")
 
 
 def _logged(making: "Making", tracker: str | None, folder: Path, name: str) -> "Making":

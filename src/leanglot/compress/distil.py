@@ -2,8 +2,9 @@
 
 import copy
 from dataclasses import replace
+from typing import Final
 
-from leanglot.compress.held_zeros import hold_zeros, release_zeros
+from leanglot.compress.held_zeros import has_zeros, hold_zeros, release_zeros
 from leanglot.compress.importance import Scores
 from leanglot.compress.learning import Lessons, facts_of, learn
 from leanglot.compress.shaped import Shaped
@@ -14,6 +15,8 @@ from leanglot.models.text_classifier import TextClassifier
 from leanglot.results.checkpoints import key_of
 from leanglot.techniques import Distillation, LayerPruning
 from leanglot.techniques.distillation import Student
+
+_LARGE_TABLE: Final = 0.5  # of all weights
 
 
 def distil(model: TextClassifier, config: Distillation, lessons: Lessons, scores: Scores | None = None) -> Shaped:
@@ -37,7 +40,7 @@ def distil(model: TextClassifier, config: Distillation, lessons: Lessons, scores
     start = new_student(model, config.student, scores, config.training.seed)
     shaping = key_of(model.source, model.recipe, model.pruning, model.vocabulary, start.model.pruning, config)
     module = start.model.module
-    zeroed = any(facts.technique in {"magnitude", "movement"} for facts in start.model.pruning)
+    zeroed = has_zeros(start.model.pruning)
     if zeroed:  # on a copy, since who looks at the model's layers expects plain ones
         module = copy.deepcopy(module)
     held = hold_zeros(module) if zeroed else {}
@@ -45,7 +48,7 @@ def distil(model: TextClassifier, config: Distillation, lessons: Lessons, scores
     release_zeros(held)
     facts = facts_of(lesson, "distil", config.training)
     student = replace(start.model, module=module, training=(*start.model.training, facts))
-    return Shaped(student, start.importance, (*start.notes, *lesson.notes))
+    return Shaped(student, start.importance, (*start.notes, *lesson.notes, *_large_table(student)))
 
 
 def new_student(model: TextClassifier, config: Student | None, scores: Scores | None, seed: int) -> Shaped:
@@ -69,6 +72,16 @@ def new_student(model: TextClassifier, config: Student | None, scores: Scores | 
         shaped = prune_layers(model, step, scores)
         return replace(shaped, model=with_own_weights(shaped.model))
     return Shaped(from_layers(model, config))
+
+
+def _large_table(student: TextClassifier) -> tuple[str, ...]:
+    """A note where most of a student is the table of its pieces, which fewer layers leave as it is."""
+    whole, part = student.module, student.module.get_input_embeddings()
+    table, total = (sum(weight.numel() for weight in module.parameters()) for module in (part, whole))
+    if student.vocabulary is not None or table < _LARGE_TABLE * total:
+        return ()
+    told = f"{table / total:.0%} of the student's weights are the embedding table: trim the vocabulary first"
+    return (f"{told}, and store the table as INT8 rows.",)
 
 
 def ranking(model: TextClassifier, config: Student | None) -> LayerPruning | None:

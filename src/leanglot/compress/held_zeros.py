@@ -1,12 +1,13 @@
 """Keeps pruned weights at zero while a model is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from leanglot.models.text_classifier import linear_layers
+from leanglot.results.shaping import PruningFacts
 
 
 class HeldZeros(nn.Module):
@@ -25,6 +26,11 @@ class HeldZeros(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """The weight with its zeros, of the same shape."""
         return torch.where(self.mask, weight, 0.0)
+
+
+def has_zeros(pruning: Iterable[PruningFacts]) -> bool:
+    """Whether a pruning step set single weights to zero."""
+    return any(facts.technique in {"magnitude", "movement"} for facts in pruning)
 
 
 def hold_zeros(module: nn.Module) -> dict[str, nn.Linear]:

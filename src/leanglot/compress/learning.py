@@ -3,27 +3,28 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import nn
 
+from leanglot.compress.encoding import check_tokenizers, comparable_rows, encode, token_ids
 from leanglot.compress.student import check_labels
 from leanglot.data.examples import Examples
-from leanglot.data.schedule import make_schedule
+from leanglot.data.schedule import Schedule, make_schedule
 from leanglot.data.training import TrainingExamples, counts, hold_out, label_ids
-from leanglot.errors import RecipeError
+from leanglot.errors import DataError, RecipeError
 from leanglot.models.structure import blocks_of
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.results.checkpoints import key_of
 from leanglot.results.training import TrainingFacts
-from leanglot.runtimes.base import TokenIds
 from leanglot.techniques.distillation import HiddenMatching
 from leanglot.techniques.training import Training
 from leanglot.train.answers import ask_teacher
+from leanglot.train.checkpoint import FINAL_NAME
 from leanglot.train.distributed import main_first
 from leanglot.train.learner import Learner
 from leanglot.train.loop import fit
@@ -117,30 +118,19 @@ def learn(
 
     Raises:
         RecipeError: Teacher and student do not fit together, or hidden states cannot be matched.
-        DataError: The examples do not fit the model, or lack a language.
+        DataError: The examples do not fit the model, lack a language, or none can be held out for early stopping.
         TrainingError: The loss is no number any more or explodes, or a checkpoint cannot be used.
         StorageError: There is no space for checkpoints or the teacher's answers.
     """
-    training, teacher = how.training, lessons.teacher
+    teacher = lessons.teacher
     order = check_labels(teacher.labels, student.labels)
     check_tokenizers(teacher, student)
-    examples, left_out = _learnable(how, lessons.data)
-    labels = label_ids(examples, student.labels, IGNORED)
-    kept, held, notes = hold_out(examples, training.validation, training.seed)
-    schedule = make_schedule(
-        [examples.languages[place] for place in kept],
-        training.batch_size,
-        training.balance,
-        temperature=training.temperature,
-        traffic=training.traffic,
-        seed=training.seed,
-    )
-    longest = (teacher.max_length, student.max_length)
-    key = key_of(shaping, lessons.data.digest, teacher.source, teacher.recipe, longest, how.training)
-    rows = encode(student, examples.subset(kept), labels[kept])
+    material = _material(student, how, lessons, shaping)
     matched = _layers(how.hidden, student, teacher)
-    if how.alpha > 0 or matched:
-        rows, unmatched = _with_answers(student, rows, examples.subset(kept), lessons, matched, order)
+    rows, notes = material.rows, material.notes
+    # A training that is over already needs no answers.
+    if (how.alpha > 0 or matched) and not (material.folder / FINAL_NAME).is_file():
+        rows, unmatched = _with_answers(student, material, lessons, matched, order)
         notes = (*notes, *unmatched)
     trained = fit(
         learner=Learner(
@@ -152,20 +142,70 @@ def learn(
             teacher_width=int(teacher.module.config.hidden_size),
         ),
         rows=rows,
-        held_out=encode(student, examples.subset(held), labels[held]) if len(held) else None,
-        schedule=schedule,
-        config=training,
-        place=Workplace(
-            lessons.folder / f"{shaping[:16]}-{key[:16]}", key, lessons.isa, lessons.trained, lessons.tracking
-        ),
+        held_out=material.held_out,
+        schedule=material.schedule,
+        config=how.training,
+        place=Workplace(material.folder, material.key, lessons.isa, lessons.trained, lessons.tracking),
         hook=hook,
         rates=rates,
     )
-    return Lesson(
-        trained=trained,
-        examples=counts(rows.languages),
-        unlabelled=int((rows.labels == IGNORED).sum()),
-        notes=(*lessons.data.notes, *left_out, *schedule.notes, *notes, *_few(examples, held, training)),
+    unlabelled = int((rows.labels == IGNORED).sum())
+    return Lesson(trained, counts(rows.languages), unlabelled, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What one training learns from, in the student's tokens, and where it is kept.
+
+    Attributes:
+        examples: Those that are trained on.
+        rows: The same, tokenized.
+        held_out: Those to check with; None where there are none.
+        schedule: The order of the first.
+        folder: Where the training is kept.
+        key: Digest of all that shapes it.
+        notes: What was noticed, one sentence each.
+    """
+
+    examples: Examples
+    rows: Rows
+    held_out: Rows | None
+    schedule: Schedule
+    folder: Path
+    key: str
+    notes: tuple[str, ...]
+
+
+def _material(student: TextClassifier, how: Learning, lessons: Lessons, shaping: str) -> _Material:
+    training, teacher = how.training, lessons.teacher
+    examples, left_out = _learnable(how, lessons.data)
+    labels = label_ids(examples, student.labels, IGNORED)
+    kept, held, held_notes = hold_out(examples, training.validation, training.seed)
+    if training.patience is not None and not len(held):
+        raise DataError(
+            "Early stopping needs held-out examples, and none could be held out.",
+            "Leave patience out, or give labelled examples of several groups.",
+        )
+    schedule = make_schedule(
+        [examples.languages[place] for place in kept],
+        training.batch_size,
+        training.balance,
+        temperature=training.temperature,
+        traffic=training.traffic,
+        seed=training.seed,
+    )
+    rows, cut = encode(student, examples.subset(kept), labels[kept])
+    longest = (teacher.max_length, student.max_length)
+    key = key_of(shaping, lessons.data.digest, teacher.source, teacher.recipe, longest, training, _versions())
+    few = _few(examples, held, training)
+    return _Material(
+        examples=examples.subset(kept),
+        rows=rows,
+        held_out=encode(student, examples.subset(held), labels[held])[0] if len(held) else None,
+        schedule=schedule,
+        folder=lessons.folder / f"{shaping[:16]}-{key[:16]}",
+        key=key,
+        notes=(*lessons.data.notes, *left_out, *cut, *schedule.notes, *held_notes, *few),
     )
 
 
@@ -206,27 +246,9 @@ def facts_of(lesson: Lesson, technique: str, training: Training) -> TrainingFact
     )
 
 
-def encode(model: TextClassifier, examples: Examples, labels: NDArray[np.int64]) -> Rows:
-    """Examples as the model reads them."""
-    encoded = model.tokenizer.encode_batch(list(examples.texts))
-    ids = [np.asarray(one.ids, dtype=np.int64) for one in encoded]
-    return Rows(ids, labels, examples.languages, model.pad_id)
-
-
-def check_tokenizers(teacher: TextClassifier, student: TextClassifier) -> None:
-    """Refuses a student whose pieces are not the teacher's, or a part of them, as trimming leaves it.
-
-    Raises:
-        RecipeError: They are others.
-    """
-    known = teacher.tokenizer.get_vocab(with_added_tokens=True).keys()
-    own = student.tokenizer.get_vocab(with_added_tokens=True).keys()
-    if others := sorted(own - known):
-        raise RecipeError(
-            f"The tokenizers of teacher and student differ: {len(others):,} of the student's {len(own):,} pieces are "
-            f"not among the teacher's {len(known):,}, such as {', '.join(map(repr, others[:3]))}.",
-            "Take a student with the teacher's tokenizer, or with one that vocabulary trimming made of it.",
-        )
+def _versions() -> list[str]:
+    """Versions of the packages that shape a training."""
+    return [metadata.version(package) for package in ("leanglot", "torch", "transformers", "accelerate")]
 
 
 def _layers(how: HiddenMatching | None, student: TextClassifier, teacher: TextClassifier) -> dict[int, int]:
@@ -247,17 +269,11 @@ def _layers(how: HiddenMatching | None, student: TextClassifier, teacher: TextCl
 
 
 def _with_answers(
-    student: TextClassifier,
-    rows: Rows,
-    examples: Examples,
-    lessons: Lessons,
-    matched: dict[int, int],
-    order: Sequence[int],
+    student: TextClassifier, material: _Material, lessons: Lessons, matched: Mapping[int, int], order: Sequence[int]
 ) -> tuple[Rows, tuple[str, ...]]:
     """The rows with the teacher's answers to them, and a note on texts whose states cannot be matched."""
-    teacher = lessons.teacher
-    encoded = teacher.tokenizer.encode_batch(list(examples.texts))
-    ids: list[TokenIds] = [np.asarray(one.ids, dtype=np.int64) for one in encoded]
+    teacher, examples, rows = lessons.teacher, material.examples, material.rows
+    ids, _ = token_ids(teacher, examples.texts)
     layers = tuple(matched.values())
     key = key_of(teacher.source, teacher.recipe, teacher.max_length, examples.digest(), layers)
     done, tell = 0, lessons.answered
@@ -270,23 +286,13 @@ def _with_answers(
 
     with main_first():
         found = ask_teacher(teacher, ids, lessons.folder / f"{ANSWERS_PREFIX}{key[:16]}", key, layers, count)
-    comparable = _comparable(teacher.tokenizer, ids, student.tokenizer, rows) if layers else found.comparable
+    comparable = comparable_rows(teacher.tokenizer, ids, student.tokenizer, rows) if layers else found.comparable
     answers = replace(found, logits=np.ascontiguousarray(found.logits[:, list(order)]), comparable=comparable)
     if comparable.all():
         return replace(rows, answers=answers), ()
     odd = int((~comparable).sum())
     told = f"Hidden states of {odd:,} of {len(ids):,} texts are not matched: the student splits them into other pieces."
     return replace(rows, answers=answers), (told,)
-
-
-def _comparable(tokenizer: Tokenizer, ids: Sequence[TokenIds], student: Tokenizer, own: Rows) -> NDArray[np.bool_]:
-    """Which texts both tokenizers split into the same pieces, shape (texts,)."""
-    known = tokenizer.get_vocab(with_added_tokens=True)
-    pieces = student.get_vocab(with_added_tokens=True)
-    to_teacher = np.full(max(pieces.values()) + 1, -1, dtype=np.int64)
-    for piece, number in pieces.items():
-        to_teacher[number] = known[piece]
-    return np.asarray([np.array_equal(to_teacher[mine], its) for mine, its in zip(own.ids, ids, strict=True)])
 
 
 def _few(examples: Examples, held: NDArray[np.int64], training: Training) -> tuple[str, ...]:

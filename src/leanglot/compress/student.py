@@ -55,7 +55,7 @@ def chosen_layers(name: str, total: int, config: Student) -> list[int]:
     """The layers that a student is made of, counted from 0, ascending; by places, not by importance.
 
     Raises:
-        RecipeError: It asks for more layers than there are.
+        RecipeError: It asks for more layers than there are, or than every second is.
     """
     count = total if config.layers is None else config.layers
     if count > total:
@@ -68,7 +68,13 @@ def chosen_layers(name: str, total: int, config: Student) -> list[int]:
     if config.take == "last":
         return list(range(total - count, total))
     if config.take == "alternate":
-        return [layer * (total // count) for layer in range(count)]
+        stride, most = (total - 1) // max(count - 1, 1), -(-total // 2)
+        if most < count < total:
+            raise RecipeError(
+                f"Every second layer of {name}, which has {total}, gives {most} at most, not {count}.",
+                "Set take: spread for more than half of them.",
+            )
+        return [layer * stride for layer in range(count)]
     return [round(layer * (total - 1) / max(count - 1, 1)) for layer in range(count)]
 
 
@@ -105,6 +111,8 @@ def _settings(model: TextClassifier, config: Student) -> PretrainedConfig:
     settings = copy.deepcopy(model.module.config)
     names = {**_SIZES, "ffn": neurons_key(model.module)}
     asked = {kind: value for kind in names if (value := getattr(config, kind)) is not None}
+    if config.hidden is not None and config.ffn is None:
+        asked["ffn"] = max(round(getattr(settings, names["ffn"]) * config.hidden / settings.hidden_size), 1)
     for kind, value in asked.items():
         own = int(getattr(settings, names[kind]))
         if value > own and not config.wider:

@@ -208,9 +208,10 @@ class RunConfig(BaseModel):
         allow_pickle: Load pickled weights, which can run code; off, safetensors only.
         target_isa: Instruction set of the machine that the candidates are made for; None takes this one's.
         calibration: Texts that activation ranges and importance are taken from, where a candidate needs them: a file
-            like ``data``, whose labels may be missing. None takes the training split of ``data``.
+            like ``data``, whose labels may be missing. None takes those of ``training``, else the training split of
+            ``data``.
         corpus: Texts that show which pieces of the vocabulary each language uses, such as a log of what the model was
-            asked; labels may be missing. None takes those of ``calibration``, judged or not.
+            asked; labels may be missing. None takes those of ``calibration`` or ``training``, judged or not.
         training: Examples that candidates are trained on, where a recipe trains: a file like ``data``, whose labels may
             be missing in part. None takes the training split of ``data``. None of them is judged.
         repair: Put layers of quantized candidates that harm a language back to FP32; None leaves them as they are.

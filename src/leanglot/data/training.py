@@ -1,7 +1,7 @@
 """Examples to train on, labelled or not: none of them judged, some held out by group to see how training goes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -140,7 +140,9 @@ def label_ids(examples: Examples, model_labels: Sequence[str], unlabelled: int) 
 def hold_out(
     examples: Examples, share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
-    """Splits examples into those to train on and those to check with, by group and within each language.
+    """Splits examples into those to train on and those to check with, by group, about the same share of each language.
+
+    A group that is held out is so in all languages.
 
     Args:
         examples: Of a training split.
@@ -151,28 +153,24 @@ def hold_out(
         Ascending positions of both, and notes on languages of which none could be held out. Texts without a label of
         a held-out group are in neither.
     """
-    held: list[int] = []
-    apart_too: list[int] = []
-    without = []
-    for tag, positions in examples.by_language().items() if share else ():
-        labelled = [int(place) for place in positions if examples.labels[place]]
-        chosen = _held_groups(_by_group(examples, labelled), share * len(labelled), [seed, *tag.encode()])
-        held += chosen
-        names = _by_group(examples, chosen).keys()
-        apart_too += [int(place) for place in positions if _group(examples, int(place)) in names]
-        if not chosen:
-            without.append(tag)
+    groups = {tag: _by_group(examples, positions) for tag, positions in examples.by_language().items()}
+    held = _drawn_groups(groups, share, seed) if share else set()
+    apart = [place for place in range(len(examples)) if _group(examples, place) in held]
+    checked = np.asarray([place for place in apart if examples.labels[place]], dtype=np.int64)
+    kept = np.setdiff1d(np.arange(len(examples)), apart)
+    present = {examples.languages[place] for place in checked}
+    without = [tag for tag in groups if tag not in present]
     note = f"No examples of {', '.join(without)} are held out: those with a label are too few, or all of one group."
-    apart = np.asarray(sorted(held), dtype=np.int64)
-    kept = np.setdiff1d(np.arange(len(examples)), apart_too)
-    return kept, apart, (note,) if without else ()
+    return kept, checked, (note,) if without and share else ()
 
 
-def _by_group(examples: Examples, positions: Sequence[int]) -> Mapping[str, list[int]]:
-    groups: dict[str, list[int]] = defaultdict(list)
+def _by_group(examples: Examples, positions: Iterable[int]) -> dict[str, int]:
+    """Labelled examples by group, of some examples."""
+    sizes: dict[str, int] = defaultdict(int)
     for place in positions:
-        groups[_group(examples, place)].append(place)
-    return groups
+        if examples.labels[place]:
+            sizes[_group(examples, place)] += 1
+    return dict(sizes)
 
 
 def _group(examples: Examples, place: int) -> str:
@@ -180,13 +178,22 @@ def _group(examples: Examples, place: int) -> str:
     return plain_text(examples.texts[place]) if examples.groups is None else examples.groups[place]
 
 
-def _held_groups(groups: Mapping[str, list[int]], wanted: float, seed: Sequence[int]) -> list[int]:
-    """Whole groups in a drawn order, each that brings the number closer to the one wanted."""
-    order = np.random.default_rng(list(seed)).permutation(sorted(groups)).tolist()
-    held: list[int] = []
-    for name in order[: max(len(order) - 1, 0)]:
-        if abs(len(held) + len(groups[name]) - wanted) < abs(len(held) - wanted):
-            held += groups[name]
+def _drawn_groups(groups: Mapping[str, Mapping[str, int]], share: float, seed: int) -> set[str]:
+    """Groups to hold out, language by language: in a drawn order, each that brings its examples closer to the share.
+
+    Every language keeps one group at least.
+    """
+    held: set[str] = set()
+    left = {tag: len(sizes) for tag, sizes in groups.items()}
+    for tag, sizes in sorted(groups.items(), key=lambda pair: (len(pair[1]), pair[0])):
+        wanted, have = share * sum(sizes.values()), sum(size for name, size in sizes.items() if name in held)
+        order = np.random.default_rng([seed, *tag.encode()]).permutation(sorted(sizes.keys() - held)).tolist()
+        for name in order:
+            whose = [other for other, its in groups.items() if name in its]
+            if abs(have + sizes[name] - wanted) < abs(have - wanted) and all(left[other] > 1 for other in whose):
+                held.add(name)
+                have += sizes[name]
+                left |= {other: left[other] - 1 for other in whose}
     return held
 
 

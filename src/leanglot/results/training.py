@@ -35,7 +35,8 @@ class Epoch(BaseModel):
         learning_rate: That of the last step.
         seen: Examples drawn since the last validation, by language.
         loss: Their mean loss while they were trained on, by language.
-        parts: The mean over all of them of each part of the loss.
+        accuracy: Share of those with a label that were answered right while they were trained on, by language.
+        parts: The mean over all of them of each part of the loss that there is; ``labels`` over those with one.
         held_out: Held-out examples by language; empty where none are held out.
         seconds: Time since the last validation, this one included.
         peak_memory_bytes: Largest memory of a step: resident memory of the process, on a GPU what PyTorch allocated.
@@ -48,6 +49,7 @@ class Epoch(BaseModel):
     learning_rate: float
     seen: dict[str, int]
     loss: dict[str, float]
+    accuracy: dict[str, float] = {}
     parts: dict[str, float]
     held_out: dict[str, LanguageCheck] = {}
     seconds: float

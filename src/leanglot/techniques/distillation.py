@@ -20,7 +20,7 @@ class Student(BaseModel):
         hidden: Width of the hidden states. With this, `heads` or `ffn` all layers get new weights; the token embeddings
             are the model's, in a narrower student their largest principal components.
         heads: Attention heads per layer; None takes the model's.
-        ffn: Neurons per layer; None takes the model's.
+        ffn: Neurons per layer; None takes the model's, in a narrower student as many fewer as it is narrower.
         wider: Whether it may be larger than the model in any of these.
     """
 

@@ -16,7 +16,7 @@ class Training(BaseModel):
             languages come round more often than that, large ones less.
         batch_size: Examples per optimizer step, over all processes together.
         micro_batch: Most examples that go through the model at once; the gradients of a step's parts are added up. None
-            takes all of a process's part.
+            goes by their 4,096 tokens alone, which always are the most.
         learning_rate: The optimizer's (AdamW) at its highest.
         weight_decay: Of all matrices; biases and norms have none (Loshchilov & Hutter, 2019).
         warmup: Share of the steps over which the learning rate rises from 0.

@@ -92,8 +92,9 @@ def ask_teacher(
     todo = np.flatnonzero(~store.done)
     if on_batch is not None and len(todo) < len(rows):
         on_batch(len(rows) - len(todo))
-    device = next(teacher.module.parameters()).device
-    training, _ = teacher.module.training, teacher.module.eval()
+    home = next(teacher.module.parameters()).device
+    device = torch.device("cuda") if torch.cuda.is_available() and len(todo) else home
+    training, _ = teacher.module.training, teacher.module.eval().to(device)
     try:
         for chunk in np.array_split(todo, min(_CHUNKS, max(len(todo), 1))):
             for batch in token_batches([rows[position] for position in chunk], teacher.pad_id, DEFAULT_BATCH_TOKENS):
@@ -102,7 +103,7 @@ def ask_teacher(
                     on_batch(len(batch.positions))
             store.keep(chunk)
     finally:
-        teacher.module.train(training)
+        teacher.module.train(training).to(home)
     return TeacherAnswers(store.logits, store.hidden, store.starts, np.ones(len(rows), dtype=bool))
 
 

@@ -32,6 +32,7 @@ class Progress(BaseModel):
         average_loss: Moving average of the loss; None before the first step.
         sums: Sums since the last validation, by language: examples, then each part of the loss.
         seconds: Time since the last validation.
+        peak_memory_bytes: Largest memory since then.
         scale: Factor of the loss in mixed precision; None without.
         kept_step: The step whose weights were taken, once the training is over.
         processes: Processes that trained together.
@@ -46,6 +47,7 @@ class Progress(BaseModel):
     average_loss: float | None = None
     sums: dict[str, tuple[float, ...]] = {}
     seconds: float = 0.0
+    peak_memory_bytes: int = 0
     scale: float | None = None
     kept_step: int | None = None
     processes: int = 1
@@ -57,19 +59,19 @@ def trained_tensors(module: nn.Module) -> dict[str, Tensor]:
     return weights | {name: buffer for name, buffer in module.named_buffers() if buffer.numel()}
 
 
-def save_weights(path: Path, module: nn.Module, key: str) -> None:
-    """Write what training changes, without the optimizer."""
-    _write(path, {_WEIGHT + name: tensor for name, tensor in trained_tensors(module).items()}, {"key": key})
+def save_weights(path: Path, module: nn.Module, key: str, step: int) -> None:
+    """Write what training changes after a step, without the optimizer."""
+    _write(path, {_WEIGHT + name: tensor for name, tensor in trained_tensors(module).items()}, {"key": f"{key} {step}"})
 
 
-def load_weights(path: Path, module: nn.Module, key: str) -> None:
-    """Take weights written by `save_weights`.
+def load_weights(path: Path, module: nn.Module, key: str, step: int) -> None:
+    """Take weights written by `save_weights` after that step.
 
     Raises:
-        TrainingError: The file is damaged, or of another training.
+        TrainingError: The file is damaged, or of another training or step.
     """
     metadata, tensors = _read(path)
-    _check_key(path, metadata.get("key", ""), key)
+    _check_key(path, metadata.get("key", ""), f"{key} {step}")
     _fill(path, trained_tensors(module), _named(tensors, _WEIGHT))
 
 

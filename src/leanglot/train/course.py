@@ -3,11 +3,16 @@
 import math
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Final
+
+import torch
+from torch import nn
 
 from leanglot.errors import TrainingError
 from leanglot.results.training import Epoch
 from leanglot.techniques.training import Training
 
+_REMEDY: Final = "Lower the learning rate, raise warmup or clip the gradient; training starts anew with other settings."
 _FIRST_LOSSES = 20
 _EXPLODED = 10.0
 
@@ -86,10 +91,42 @@ class LossWatch:
                 f"explodes: it averages {self.average:.3g}, at first {self.first[0]:.3g}", step, languages, rate
             )
 
+    def see_gradient(self, step: int, norm: float, languages: dict[str, int], rate: float) -> None:
+        """Take note of the gradient's norm, before it is clipped.
+
+        Raises:
+            TrainingError: It is not finite.
+        """
+        if not math.isfinite(norm):
+            raise _diverged("has a gradient that is not finite (NaN or infinity)", step, languages, rate)
+
+    def see_held_out(self, step: int, losses: dict[str, float]) -> None:
+        """Take note of the losses on held-out examples after so many steps.
+
+        Raises:
+            TrainingError: One is not finite.
+        """
+        if wrong := sorted(tag for tag, loss in losses.items() if not math.isfinite(loss)):
+            told = ", ".join(wrong)
+            raise TrainingError(
+                f"After step {step:,} the loss on held-out examples is not finite (NaN or infinity) in {told}.", _REMEDY
+            )
+
+
+def check_finite(module: nn.Module) -> None:
+    """Refuses weights that the last step spoiled.
+
+    Raises:
+        TrainingError: One is NaN or infinite.
+    """
+    for name, weight in module.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise TrainingError(f"After the last step the weights {name} hold NaN or infinity.", _REMEDY)
+
 
 def _diverged(what: str, step: int, languages: dict[str, int], rate: float) -> TrainingError:
     batch = ", ".join(f"{tag} {count}" for tag, count in sorted(languages.items()))
     return TrainingError(
         f"The loss {what} at step {step + 1:,}. Examples of that batch by language: {batch}. Learning rate {rate:.3g}.",
-        "Lower the learning rate, raise warmup or clip the gradient; training starts anew with other settings.",
+        _REMEDY,
     )

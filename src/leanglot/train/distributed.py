@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
+from leanglot.errors import ConfigError
 from leanglot.extras import require
 
 _LONGEST: Final = timedelta(hours=24)  # that the others wait for the one
@@ -27,6 +28,25 @@ def on_cpu() -> bool:
 
     asked: bool = require("accelerate.utils", "train").parse_flag_from_env("ACCELERATE_USE_CPU")
     return world_size() > 1 and (asked or not torch.accelerator.is_available())
+
+
+def wait_for_everyone() -> None:
+    """Returns once all processes have called it."""
+    if world_size() > 1:
+        require("accelerate", "train").PartialState(cpu=on_cpu(), timeout=_LONGEST).wait_for_everyone()
+
+
+def refuse_several_processes(command: str) -> None:
+    """Refuses what several processes would all do and write at once.
+
+    Raises:
+        ConfigError: There are several.
+    """
+    if world_size() > 1:
+        raise ConfigError(
+            f"leanglot {command} runs in one process, and {world_size()} were launched.",
+            "Train with leanglot distil in several processes, then use its artifact.",
+        )
 
 
 @contextmanager

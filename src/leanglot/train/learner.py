@@ -9,7 +9,9 @@ from leanglot.train.loss import IGNORED, divergence, hidden_difference, new_proj
 from leanglot.train.rows import Batch
 
 PARTS: Final = ("loss", "teacher", "labels", "hidden")
-"""What a learner gives per example: the loss, and the parts that it is made of."""
+"""The loss, and the parts that it is made of."""
+COLUMNS: Final = (*PARTS, "labelled", "right")
+"""What a learner gives per example: the parts of the loss, whether it has a label, and whether that was answered."""
 
 
 class Learner(nn.Module):
@@ -46,8 +48,8 @@ class Learner(nn.Module):
             batch: Its examples.
 
         Returns:
-            One row per example with the `PARTS`, float32, shape (batch, 4). An example without a label learns from the
-            teacher alone, with full weight.
+            One row per example with the `COLUMNS`, float32, shape (batch, 6). An example without a label learns from
+            the teacher alone, with full weight.
         """
         matched = batch.teacher_hidden is not None and bool(self.hidden_layers)
         output = self.model(
@@ -64,7 +66,14 @@ class Learner(nn.Module):
         if matched:
             hidden = self._hidden(output.hidden_states, batch)
             loss = loss + self.hidden_weight * hidden
-        return torch.stack([loss, soft, hard, hidden], dim=1)
+        right = labelled & (output.logits.argmax(dim=1) == batch.labels)
+        return torch.stack([loss, soft, hard, hidden, labelled.to(loss.dtype), right.to(loss.dtype)], dim=1)
+
+    def present(self, batch: Batch) -> tuple[str, ...]:
+        """Those of the `PARTS` that there are."""
+        taught = () if batch.teacher_logits is None else ("teacher",)
+        matched = () if batch.teacher_hidden is None or not self.hidden_layers else ("hidden",)
+        return ("loss", "labels", *taught, *matched)
 
     def _hidden(self, states: tuple[Tensor, ...], batch: Batch) -> Tensor:
         assert batch.teacher_hidden is not None and batch.hidden_mask is not None  # noqa: S101, PT018 - the caller asked

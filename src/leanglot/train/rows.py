@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from leanglot.runtimes.batching import pad
 from leanglot.train.answers import TeacherAnswers
 
 Positions = NDArray[np.int64]
+
+MOST_TOKENS: Final = 4096
+"""Tokens that go through a model at once while it is trained: their activations are kept for the gradients."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +90,26 @@ def collate(rows: Rows, positions: Positions, device: torch.device) -> Batch:
     )
 
 
-def micro_batches(rows: Rows, positions: Positions, most: int | None) -> Iterator[Positions]:
+def micro_batches(
+    rows: Rows, positions: Positions, most: int | None, most_tokens: int = MOST_TOKENS
+) -> Iterator[Positions]:
     """Split examples into parts of like length, so that little of a part is padding.
 
     Args:
         rows: All examples.
         positions: Those of one step, shape (batch,).
-        most: Most examples of a part; None makes one part.
+        most: Most examples of a part; None counts tokens alone.
+        most_tokens: Most tokens of a part, padding included; a longer single text goes alone.
 
     Yields:
         Positions, the shortest texts first.
     """
-    order = positions[np.argsort([len(rows.ids[position]) for position in positions], kind="stable")]
-    parts = 1 if most is None else -(-len(order) // most)
-    yield from np.array_split(order, parts)
+    lengths = np.asarray([len(rows.ids[position]) for position in positions])
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for end in range(1, len(order) + 1):
+        count = end - start
+        full = end < len(order) and ((count + 1) * lengths[order[end]] > most_tokens or count == most)
+        if full or end == len(order):
+            yield positions[order[start:end]]
+            start = end

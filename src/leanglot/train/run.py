@@ -27,9 +27,10 @@ from leanglot.train.checkpoint import (
     save_state,
     save_weights,
 )
-from leanglot.train.course import LossWatch, best_of, learning_rate, should_stop
-from leanglot.train.learner import PARTS, Learner
+from leanglot.train.course import LossWatch, best_of, check_finite, learning_rate, should_stop
+from leanglot.train.learner import Learner
 from leanglot.train.rows import Rows, collate, micro_batches
+from leanglot.train.tally import Noted, Tally
 from leanglot.train.tracking import logged
 from leanglot.train.validation import check, checks, languages_of
 from leanglot.train.workplace import Hook, Workplace
@@ -64,13 +65,12 @@ class Run:
     stopped: bool = False
 
     def __post_init__(self) -> None:
-        self.tags = languages_of(self.rows)
-        self.of_tag = {tag: place for place, tag in enumerate(self.tags)}
-        self.sums = np.zeros((len(self.tags), 1 + len(PARTS)))
+        self.tally = Tally(languages_of(self.rows))
+        self.present: tuple[str, ...] = ()
         plain = _optimizer(self.learner, self.config, self.rates)
         self.module, self.optimizer = self.processes.prepare(self.learner, plain)
         self.plain = plain
-        self.per_epoch = max(round(len(self.rows) / self.config.batch_size), 1)
+        self.checked_after = _validations(len(self.rows), self.config.batch_size, self.steps)
         self.written, self.writing = time.monotonic(), 0.0
 
     def resume(self) -> None:
@@ -83,8 +83,9 @@ class Run:
         self.done, self.epochs, self.since = progress.step, progress.epochs, progress.seconds
         self.watch = LossWatch(list(progress.first_losses), progress.average_loss)
         # Several processes add theirs up, so that one alone takes what a single one has noted.
-        for tag, values in progress.sums.items() if self.processes.is_main_process else ():
-            self.sums[self.of_tag[tag]] = values
+        if self.processes.is_main_process:
+            self.tally.restore(progress.sums)
+        self.peak = progress.peak_memory_bytes
         if self.processes.scaler is not None and progress.scale is not None:
             self.processes.scaler.load_state_dict({**self.processes.scaler.state_dict(), "scale": progress.scale})
         self.stopped = should_stop(self.config, self.epochs)
@@ -115,11 +116,15 @@ class Run:
         torch.manual_seed(np.random.SeedSequence([self.config.seed, step, rank]).generate_state(1, np.uint64)[0].item())
         self.module.train()
         losses = self._backward(part(positions, rank, world), world / len(positions))
-        total = self.processes.reduce(torch.tensor(losses.sum(), device=self.processes.device), "sum").item()
+        total = float(self._summed(losses.sum(keepdims=True))[0])
         languages = Counter(self.rows.languages[position] for position in positions)
         self.watch.see(step, total / len(positions), languages, rate)
+        self._measure_memory()
         if self.config.clip is not None:
-            self.processes.clip_grad_norm_(self.module.parameters(), self.config.clip)
+            norm = self.processes.clip_grad_norm_(self.module.parameters(), self.config.clip)
+            # Mixed precision with fp16 expects some of these, and leaves such steps out.
+            if self.processes.scaler is None:
+                self.watch.see_gradient(step, float(norm), languages, rate)
         self.optimizer.step()
         self._measure_memory()
         self.optimizer.zero_grad()
@@ -137,10 +142,10 @@ class Run:
             else:
                 values = self.module(batch)
                 self.processes.backward(values[:, 0].sum() * share)
-            found = values.detach().double().cpu().numpy()
+            found = values.detach().cpu().double().numpy()
             losses.append(found[:, 0])
-            for position, row in zip(some, found, strict=True):
-                self.sums[self.of_tag[self.rows.languages[position]]] += (1.0, *row)
+            self.present = self.learner.present(batch)
+            self.tally.add([self.rows.languages[position] for position in some], found)
         return np.concatenate(losses)
 
     def _measure_memory(self) -> None:
@@ -154,29 +159,32 @@ class Run:
         """Note the losses by language since the last time, and answer the held-out examples."""
         started = time.monotonic()
         rank, world = self.processes.process_index, self.processes.num_processes
-        sums = self._summed(self.sums)
+        noted = Noted(self.tally.languages, self._summed(self.tally.sums))
         held = {}
         if self.held_out is not None:
             found = check(self.learner.model, self.held_out, self.processes.device, rank, world)
             held = dict(checks(languages_of(self.held_out), self._summed(found)))
-        seen = {tag: row for tag, row in zip(self.tags, sums, strict=True) if row[0]}
+            self.watch.see_held_out(self.done, {tag: each.loss for tag, each in held.items()})
         epoch = Epoch(
             step=self.done,
             epoch=self.done * self.config.batch_size / len(self.rows),
             learning_rate=self.plain.param_groups[0]["lr"],
-            seen={tag: int(row[0]) for tag, row in seen.items()},
-            loss={tag: float(row[1] / row[0]) for tag, row in seen.items()},
-            parts=dict(zip(PARTS, (sums[:, 1:].sum(axis=0) / sums[:, 0].sum()).tolist(), strict=True)),
+            seen=noted.seen(),
+            loss=noted.loss(),
+            accuracy=noted.accuracy(),
+            parts=noted.parts(self.present),
             held_out=held,
             seconds=self.since + time.monotonic() - started,
             peak_memory_bytes=self.peak,
         )
         self.epochs, self.since, self.peak = (*self.epochs, epoch), 0.0, 0
-        self.sums[:] = 0
+        self.tally.clear()
+        if self.processes.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         if self.place.tracking is not None:
             self.processes.log(logged(epoch), step=self.done)
         if self.config.patience is not None and best_of(self.config, self.epochs) == len(self.epochs) - 1:
-            self._on_main(lambda: save_weights(self.place.folder / BEST_NAME, self.learner, self.place.key))
+            self._on_main(lambda: save_weights(self.place.folder / BEST_NAME, self.learner, self.place.key, self.done))
         self.stopped = should_stop(self.config, self.epochs)
 
     def keep(self) -> None:
@@ -201,8 +209,9 @@ class Run:
             epochs=self.epochs,
             first_losses=tuple(self.watch.first),
             average_loss=self.watch.average,
-            sums={tag: tuple(row) for tag, row in zip(self.tags, self.sums.tolist(), strict=True)},
+            sums=self.tally.stored(),
             seconds=self.since,
+            peak_memory_bytes=self.peak,
             scale=None if self.processes.scaler is None else self.processes.scaler.get_scale(),
             processes=self.processes.num_processes,
         )
@@ -210,7 +219,7 @@ class Run:
     @property
     def at_validation(self) -> bool:
         """Whether the steps done end an epoch, or the training."""
-        return self.done % self.per_epoch == 0 or self.done == self.steps
+        return self.done in self.checked_after
 
     def finish(self) -> Progress:
         """Take the weights of the best validation where that was asked for; the result takes the checkpoints' place.
@@ -221,8 +230,9 @@ class Run:
         self.processes.wait_for_everyone()
         best = None if self.config.patience is None else best_of(self.config, self.epochs)
         if best is not None and self.epochs[best].step != self.done:
-            load_weights(self.place.folder / BEST_NAME, self.learner, self.place.key)
+            load_weights(self.place.folder / BEST_NAME, self.learner, self.place.key, self.epochs[best].step)
             self.processes.wait_for_everyone()  # the file goes once all have read it
+        check_finite(self.learner)
         kept_step = self.done if best is None else self.epochs[best].step
         progress = self.progress().model_copy(update={"kept_step": kept_step, "sums": {}})
         self._on_main(lambda: self._replace_checkpoints(progress))
@@ -236,12 +246,20 @@ class Run:
 
     def _summed(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sums of all processes."""
+        if self.processes.num_processes == 1:
+            return sums
         together = self.processes.reduce(torch.from_numpy(sums).to(self.processes.device), "sum")
         return np.asarray(together.cpu().numpy())
 
     def _on_main(self, write: Callable[[], object]) -> None:
         if self.processes.is_main_process:
             write()
+
+
+def _validations(examples: int, batch_size: int, steps: int) -> frozenset[int]:
+    """The steps after which an epoch is over; the last step ends the last one, also where it is not whole."""
+    ends = {max(round(epoch * examples / batch_size), 1) for epoch in range(1, -(-steps * batch_size // examples) + 1)}
+    return frozenset({end for end in ends if end < steps} | {steps})
 
 
 def _optimizer(learner: nn.Module, config: Training, rates: Mapping[str, float]) -> torch.optim.AdamW:

@@ -62,11 +62,17 @@ def test_each_way_of_taking_layers(take, count, layers):
 @pytest.mark.parametrize("take", ["spread", "alternate", "first", "last"])
 @pytest.mark.parametrize("total", [1, 2, 5, 24])
 def test_as_many_layers_as_asked_ascending_and_each_once(take, total):
-    for count in range(1, total + 1):
+    half = -(-total // 2)
+    for count in [*range(1, half + 1), total] if take == "alternate" else range(1, total + 1):
         layers = chosen_layers("any", total, Student(layers=count, take=take))
         assert layers == sorted(set(layers))
         assert len(layers) == count
         assert 0 <= layers[0] <= layers[-1] < total
+
+
+def test_more_layers_than_every_second_are_refused():
+    with pytest.raises(RecipeError, match="which has 12, gives 6 at most, not 8"):
+        chosen_layers("deep", 12, Student(layers=8, take="alternate"))
 
 
 @pytest.mark.parametrize(("take", "count", "layers"), CHOSEN)
@@ -140,7 +146,9 @@ def test_sizes_that_are_not_given_are_the_teacher_s(any_family, sizes):
     assert len(blocks) == 2
     assert config.hidden_size == sizes.get("hidden", 32)
     assert {heads_of(student.module, block) for block in blocks} == {sizes.get("heads", 4)}
-    assert {neurons_of(student.module, block) for block in blocks} == {sizes.get("ffn", 64)}
+    assert {neurons_of(student.module, block) for block in blocks} == {
+        sizes.get("ffn", 32 if "hidden" in sizes else 64)
+    }
 
 
 def test_new_weights_come_from_the_seed(tiny_classifier):
@@ -230,7 +238,7 @@ def test_a_sliced_teacher_has_students(tiny_classifier, tmp_path):
     assert torch.allclose(logits(short), logits(drop_layers(sliced, [1])), atol=1e-5)
     fresh = from_sizes(sliced, Student(hidden=16), seed=0)
     assert {heads_of(fresh.module, block) for block in blocks_of(fresh.module)} == {4}
-    assert {neurons_of(fresh.module, block) for block in blocks_of(fresh.module)} == {32}
+    assert {neurons_of(fresh.module, block) for block in blocks_of(fresh.module)} == {16}
     for place, student in enumerate((short, fresh)):
         folder = tmp_path / str(place)
         save_text_classifier(student, folder)

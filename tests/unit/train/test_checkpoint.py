@@ -94,7 +94,7 @@ def test_weights_that_are_frozen_are_not_kept(tmp_path):
     learner = make_learner()
     for weight in learner.model.get_input_embeddings().parameters():
         weight.requires_grad = False
-    save_weights(tmp_path / "best.safetensors", learner, "key")
+    save_weights(tmp_path / "best.safetensors", learner, "key", 7)
     stored = load_file(tmp_path / "best.safetensors")
     assert {name.removeprefix("weight:") for name in stored} == set(trained_tensors(learner))
     assert not any("word_embeddings" in name for name in stored)
@@ -103,7 +103,7 @@ def test_weights_that_are_frozen_are_not_kept(tmp_path):
     with torch.no_grad():
         for weight in learner.parameters():
             weight.add_(1)
-    load_weights(tmp_path / "best.safetensors", learner, "key")
+    load_weights(tmp_path / "best.safetensors", learner, "key", 7)
     for name, tensor in weights_of(learner).items():
         expected = frozen + 1 if "word_embeddings" in name else before[name]
         assert torch.equal(tensor, expected)
@@ -124,7 +124,7 @@ def test_a_file_that_was_cut_off_is_refused(saved, kept):
     path.write_bytes(path.read_bytes()[:kept])
     assert "cannot be used" in refused(load_state, path, learner, optimizer, "key")
     assert "cannot be used" in refused(load_final, path, learner, "key")
-    assert "cannot be used" in refused(load_weights, path, learner, "key")
+    assert "cannot be used" in refused(load_weights, path, learner, "key", 7)
 
 
 def test_a_file_of_something_else_is_refused(saved):
@@ -142,8 +142,9 @@ def test_the_state_of_another_training_is_refused(saved):
     before = weights_of(learner)
     for load, arguments in ((load_state, (learner, optimizer)), (load_final, (learner,))):
         assert "is of another training" in refused(load, path, *arguments, "another")
-    save_weights(path, learner, "key")
-    assert "is of another training" in refused(load_weights, path, learner, "another")
+    save_weights(path, learner, "key", 7)
+    assert "is of another training" in refused(load_weights, path, learner, "another", 7)
+    assert "is of another training" in refused(load_weights, path, learner, "key", 8)
     assert all(torch.equal(weights_of(learner)[name], tensor) for name, tensor in before.items())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from leanglot.train.learner import PARTS
+from leanglot.train.learner import COLUMNS
 from leanglot.train.loss import IGNORED, DistillationLoss
 from leanglot.train.rows import collate
 from tiny_training import LAYERS, make_learner, make_rows, without_teacher
@@ -17,7 +17,7 @@ POSITIONS = np.asarray([0, 5, 13, 21, 22])
 def losses(learner, batch):
     learner.eval()
     with torch.no_grad():
-        return dict(zip(PARTS, learner(batch).T, strict=True))
+        return dict(zip(COLUMNS, learner(batch).T, strict=True))
 
 
 def batch_of(rows, positions=POSITIONS):
