@@ -33,6 +33,7 @@ from leanglot.results.atomic import write_text_atomically
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.shapers import carry_out
 from leanglot.techniques import Distillation, TrimVocabulary
+from leanglot.techniques.targets import has_arithmetic
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / "docs" / "evidence" / "distillation.json"
@@ -53,7 +54,7 @@ class Plan:
         """Its key in the results."""
         return f"{self.layers}-{'distilled' if self.taught else 'labels'}-{self.balance}-{self.seed}"
 
-    def step(self, epochs: float) -> Distillation:
+    def step(self, epochs: float, precision: str) -> Distillation:
         """How it is made: alike but for what is compared."""
         return Distillation.model_validate(
             {
@@ -63,6 +64,7 @@ class Plan:
                     "epochs": epochs,
                     "learning_rate": 3e-4,
                     "dropout": 0.0,
+                    "precision": precision,
                     "validation": 0.0,
                     "balance": self.balance,
                     "seed": self.seed,
@@ -82,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, nargs="+", default=[6, 4])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--epochs", type=float, default=2.0)
     parser.add_argument("--table", action="store_true", help="write the table from what is there")
     options = parser.parse_args()
     if not options.table:
@@ -100,17 +102,19 @@ def train_missing(wanted: Sequence[Plan], epochs: float) -> None:
     right = np.asarray(data.test.labels)
     found["teacher"] = summary(answers(teacher, data) == right, data)
     before = answers(teacher, data) == right
+    precision = "bf16" if has_arithmetic("bf16", read_environment(1).isa) else "fp32"
     making = Making(training=training_examples(data.train, "demo", data.test.texts), work=WORK)
     for plan in wanted:
-        if plan.name in found["students"]:
+        if found["students"].get(plan.name, {}).get("epochs") == epochs:
             continue
         started = time.monotonic()
-        student = carry_out(teacher, (plan.step(epochs),), making).model
+        student = carry_out(teacher, (plan.step(epochs, precision),), making).model
         after = answers(student, data) == right
         verdicts = judge(before.astype(float), after.astype(float), data.test.languages, groups=data.test.groups)
         found["students"][plan.name] = summary(after, data) | {
             "seconds": round(time.monotonic() - started),
             "epochs": epochs,
+            "precision": precision,
             "harmed": [tag for tag, verdict in verdicts.items() if verdict.verdict == "harmed"],
             "safe": [tag for tag, verdict in verdicts.items() if verdict.verdict == "safe"],
         }

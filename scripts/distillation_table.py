@@ -18,6 +18,7 @@ def write_table(results: Path) -> str:
     environment = found["environment"]
     minutes = sum(each["seconds"] for each in found["students"].values()) / 60
     where = f"{environment['threads']} threads of {environment['cpu']}"
+    epochs = max(each["epochs"] for each in found["students"].values())
     count, accuracy = len(found["students"]), percent(teacher["macro_accuracy"])
     about = (
         f"{count} students of a teacher of 12 layers, whose mean accuracy over 24 languages is {accuracy}; "
@@ -26,8 +27,9 @@ def write_table(results: Path) -> str:
         "the smallest and the largest."
     )
     reading = (
-        f"Worst drop: that of the language with the largest among those with at least {FEW} examples. Harmed: proven "
-        "by the paired test in any seed."
+        "Drops are in points; the worst is that of the language that loses most, among all languages and among those "
+        f"with at least {FEW} examples. Harmed: proven by the paired test in any seed. Every training draws "
+        f"{epochs:g} times as many examples as there are."
     )
     title, tables = "# Distillation on the demo's classifier", (overview(teacher, kinds), languages(teacher, kinds))
     parts = [title, about, tables[0], reading, "## By language", tables[1]]
@@ -46,11 +48,20 @@ def by_kind(students: Students) -> dict[str, list[dict[str, Any]]]:
 
 def overview(teacher: dict[str, Any], kinds: dict[str, list[dict[str, Any]]]) -> str:
     """A row per kind."""
-    head = ["Layers, loss, batches", "Seeds", "Macro accuracy", "Of the teacher's", "Mean drop", "Worst drop", "Harmed"]
+    head = [
+        "Layers, loss, batches",
+        "Seeds",
+        "Macro accuracy",
+        "Of the teacher's",
+        "Mean drop",
+        "Worst drop",
+        f"Worst, n ≥ {FEW}",
+        "Harmed",
+    ]
     rows = []
     for kind, seeds in kinds.items():
         macro = [seed["macro_accuracy"] for seed in seeds]
-        worst = [worst_drop(teacher, seed) for seed in seeds]
+        worst, sure = ([worst_drop(teacher, seed, least) for seed in seeds] for least in (0, FEW))
         harmed = sorted({tag for seed in seeds for tag in seed["harmed"]})
         rows.append(
             [
@@ -59,7 +70,10 @@ def overview(teacher: dict[str, Any], kinds: dict[str, list[dict[str, Any]]]) ->
                 spread([100 * value for value in macro], "%"),
                 percent(float(np.mean(macro)) / teacher["macro_accuracy"]),
                 spread([100 * (teacher["macro_accuracy"] - value) for value in macro]),
-                f"{spread([100 * drop for _, drop in worst])} ({', '.join(sorted({tag for tag, _ in worst}))})",
+                *(
+                    f"{spread([100 * drop for _, drop in found])} {', '.join(sorted({tag for tag, _ in found}))}"
+                    for found in (worst, sure)
+                ),
                 ", ".join(harmed) or "none",
             ]
         )
@@ -81,10 +95,10 @@ def languages(teacher: dict[str, Any], kinds: dict[str, list[dict[str, Any]]]) -
     return markdown(head, rows)
 
 
-def worst_drop(teacher: dict[str, Any], student: dict[str, Any]) -> tuple[str, float]:
-    """The language with the largest drop, among those with enough examples, and the drop."""
+def worst_drop(teacher: dict[str, Any], student: dict[str, Any], least: int) -> tuple[str, float]:
+    """The language with the largest drop, among those with so many examples, and the drop."""
     drops = {tag: teacher["accuracy"][tag] - value for tag, value in student["accuracy"].items()}
-    tag = max((each for each in drops if teacher["n"][each] >= FEW), key=lambda each: drops[each])
+    tag = max((each for each in drops if teacher["n"][each] >= least), key=lambda each: drops[each])
     return tag, drops[tag]
 
 

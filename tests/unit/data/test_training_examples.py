@@ -252,3 +252,43 @@ def test_without_groups_the_same_text_twice_is_one_group():
 
 def test_languages_are_counted_in_alphabetical_order():
     assert list(counts(("th", "de", "th")).items()) == [("de", 1), ("th", 2)]
+
+
+def test_a_group_of_several_languages_is_held_out_in_all_of_them():
+    places = [(tag, group) for tag in ("de", "en", "th") for group in range(50)]
+    examples = Examples(
+        tuple(f"{tag} text {group}" for tag, group in places),
+        ("music",) * len(places),
+        tuple(tag for tag, _ in places),
+        tuple(f"template-{group}" for _, group in places),
+    )
+    kept, held, notes = hold_out(examples, 0.2, seed=3)
+    groups = [{examples.groups[place] for place in some} for some in (kept, held)]
+    assert not groups[0] & groups[1]
+    assert {tag: sum(examples.languages[place] == tag for place in held) for tag in ("de", "en", "th")} == {
+        "de": 10,
+        "en": 10,
+        "th": 10,
+    }
+    assert notes == ()
+
+
+def test_no_language_loses_its_last_group_to_another():
+    texts = tuple(f"text {number}" for number in range(24))
+    groups = ("shared", "own", *(f"group {number % 2}" for number in range(22)))
+    languages = ("sw",) * 2 + ("de",) * 22
+    examples = Examples(texts, ("music",) * 24, languages, groups)
+    for seed in range(5):
+        kept, held, _ = hold_out(examples, 0.5, seed)
+        assert {examples.languages[place] for place in kept} == {"de", "sw"}
+        assert len(kept) + len(held) == 24
+
+
+def test_texts_without_a_label_of_a_group_that_is_held_out_are_in_neither():
+    labels = ("music", "") * 10
+    examples = Examples(
+        tuple(map(str, range(20))), labels, ("de",) * 20, tuple(f"group {number // 2}" for number in range(20))
+    )
+    kept, held, _ = hold_out(examples, 0.2, seed=0)
+    assert all(examples.labels[place] for place in held)
+    assert len(kept) == 20 - 2 * len(held)

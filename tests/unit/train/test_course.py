@@ -3,11 +3,12 @@
 import math
 
 import pytest
+import torch
 
 from leanglot.errors import TrainingError
 from leanglot.results.training import Epoch, LanguageCheck
 from leanglot.techniques.training import Training
-from leanglot.train.course import LossWatch, best_of, learning_rate, should_stop, watched
+from leanglot.train.course import LossWatch, best_of, check_finite, learning_rate, should_stop, watched
 
 HIGHEST = 0.02
 
@@ -115,3 +116,35 @@ def test_losses_that_start_high_do_not_explode():
     watch = LossWatch()
     for step in range(50):
         watch.see(step, 500.0, {"de": 1}, 0.1)
+
+
+def test_a_gradient_that_is_no_number_is_told_with_the_batch_s_languages():
+    watch = LossWatch()
+    watch.see_gradient(3, 12.5, {"de": 2}, 1e-3)
+    with pytest.raises(TrainingError, match=r"gradient that is not finite .* at step 4. .*de 2, th 1") as caught:
+        watch.see_gradient(3, float("nan"), {"th": 1, "de": 2}, 1e-3)
+    assert "Lower the learning rate" in caught.value.hint
+
+
+def test_a_held_out_loss_that_is_no_number_is_told_with_its_languages():
+    watch = LossWatch()
+    watch.see_held_out(10, {"de": 0.5})
+    with pytest.raises(TrainingError, match=r"After step 10 the loss on held-out examples is not finite .* in th"):
+        watch.see_held_out(10, {"de": 0.5, "th": float("inf")})
+
+
+def test_weights_spoiled_by_the_last_step_are_refused():
+    layer = torch.nn.Linear(2, 2)
+    check_finite(layer)
+    with torch.no_grad():
+        layer.bias[0] = float("nan")
+    with pytest.raises(TrainingError, match="the weights bias hold NaN"):
+        check_finite(layer)
+
+
+def test_an_explosion_is_seen_while_the_first_losses_are_gathered():
+    watch = LossWatch()
+    for step in range(6):
+        watch.see(step, 1.0, {"de": 1}, 1e-3)
+    with pytest.raises(TrainingError, match="explodes"):
+        watch.see(6, 1e5, {"de": 1}, 1e-3)
