@@ -6,13 +6,12 @@ from typing import Final
 
 from leanglot.compress.held_zeros import has_zeros, hold_zeros, release_zeros
 from leanglot.compress.importance import Scores
-from leanglot.compress.learning import Lessons, facts_of, learn
+from leanglot.compress.learning import Lessons, facts_of, learn, shaping_of
 from leanglot.compress.shaped import Shaped
 from leanglot.compress.structured import prune_layers
 from leanglot.compress.student import chosen_layers, from_layers, from_sizes, with_own_weights
 from leanglot.models.structure import blocks_of
 from leanglot.models.text_classifier import TextClassifier
-from leanglot.results.checkpoints import key_of
 from leanglot.techniques import Distillation, LayerPruning
 from leanglot.techniques.distillation import Student
 
@@ -38,7 +37,7 @@ def distil(model: TextClassifier, config: Distillation, lessons: Lessons, scores
         StorageError: There is no space for checkpoints or the teacher's answers.
     """
     start = new_student(model, config.student, scores, config.training.seed)
-    shaping = key_of(model.source, model.recipe, model.pruning, model.vocabulary, start.model.pruning, config)
+    shaping = shaping_of(model, config, start.model.pruning)
     module = start.model.module
     zeroed = has_zeros(start.model.pruning)
     if zeroed:  # on a copy, since who looks at the model's layers expects plain ones

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from torch import nn
 
 from leanglot.compress.encoding import check_tokenizers, comparable_rows, encode, token_ids
@@ -207,6 +208,11 @@ def _material(student: TextClassifier, how: Learning, lessons: Lessons, shaping:
         key=key,
         notes=(*lessons.data.notes, *left_out, *cut, *schedule.notes, *held_notes, *few),
     )
+
+
+def shaping_of(model: TextClassifier, config: BaseModel, *more: object) -> str:
+    """Digest of what a training depends on beside its examples and its teacher: the model before it, and its config."""
+    return key_of(model.source, model.recipe, model.pruning, model.vocabulary, *more, config)
 
 
 def _learnable(how: Learning, data: TrainingExamples) -> tuple[Examples, tuple[str, ...]]:

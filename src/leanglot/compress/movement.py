@@ -9,13 +9,12 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, FunctionCtx, once_differentiable
 from torch.nn.utils import parametrize
 
-from leanglot.compress.learning import Lessons, facts_of, learn
+from leanglot.compress.learning import Lessons, facts_of, learn, shaping_of
 from leanglot.compress.shaped import Shaped
 from leanglot.compress.student import with_own_weights
 from leanglot.decide.importance import floor_share
 from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier, linear_layers
-from leanglot.results.checkpoints import key_of
 from leanglot.results.shaping import PruningFacts
 from leanglot.techniques.movement import MovementPruning
 from leanglot.techniques.patterns import kept
@@ -133,7 +132,7 @@ def prune_by_movement(model: TextClassifier, config: MovementPruning, lessons: L
     dense = linear_layers(module).keys() - layers.keys()
     # What the patterns mean was settled by the names that the layers had without masks.
     how = config.model_copy(update={"training": config.training.model_copy(update={"freeze": ()})})
-    shaping = key_of(model.source, model.recipe, model.pruning, model.vocabulary, config)
+    shaping = shaping_of(model, config)
     hook = RisingSparsity(put_masks(layers), config)
     lesson = learn(model, how, lessons, shaping, module=module, hook=hook, rates={SCORES: config.score_rate})
     make_permanent(layers)

@@ -11,10 +11,9 @@ from torch import nn
 from leanglot.compress import int8
 from leanglot.compress.fake_quant import calibrated, plain, prepare, ranges_of
 from leanglot.compress.held_zeros import has_zeros
-from leanglot.compress.learning import Lessons, facts_of, learn
+from leanglot.compress.learning import Lessons, facts_of, learn, shaping_of
 from leanglot.data.split import sample_balanced
 from leanglot.models.text_classifier import TextClassifier
-from leanglot.results.checkpoints import key_of
 from leanglot.runtimes.base import TokenIds
 from leanglot.stats.histograms import Range
 from leanglot.techniques import Calibration, QuantizationAware
@@ -61,7 +60,7 @@ def train_aware(model: TextClassifier, config: QuantizationAware, lessons: Lesso
     start = Calibration(method="percentile", percentile=99.99) if learned else Calibration()
     rounding = calibrated(prepare(model.module, config), _rows(model, config, lessons), model.pad_id, start)
     zeros = _Zeros(rounding) if has_zeros(model.pruning) else None
-    shaping = key_of(model.source, model.recipe, model.pruning, model.vocabulary, config)
+    shaping = shaping_of(model, config)
     rates = dict.fromkeys(_BOUNDS, config.range_rate) if learned else {}
     lesson = learn(model, config, lessons, shaping, module=rounding, hook=zeros, rates=rates)
     if zeros is not None:

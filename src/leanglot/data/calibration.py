@@ -46,7 +46,7 @@ def draw(pool: TextPool, config: Drawing, served: Collection[str] = (), what: st
     examples = Examples(pool.texts, ("",) * len(pool.texts), pool.languages)
     if config.languages is not None:
         examples = _restricted(examples, pool.source, config.languages, what)
-    traffic, notes = _traffic(config.traffic, set(examples.languages), what)
+    traffic, notes = traffic_shares(config.traffic, set(examples.languages), what)
     drawn = sample_balanced(
         examples,
         config.samples,
@@ -73,7 +73,7 @@ def _restricted(examples: Examples, source: str, languages: Sequence[str], what:
     return examples.subset(sorted(int(position) for tag in wanted for position in by_language[tag]))
 
 
-def _traffic(
+def traffic_shares(
     shares: Mapping[str, float] | None, present: Collection[str], what: str
 ) -> tuple[dict[str, float] | None, list[str]]:
     """The shares by canonical tag, and notes on what they do not fit."""

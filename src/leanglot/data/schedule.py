@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from leanglot.data.calibration import _traffic
+from leanglot.data.calibration import traffic_shares
 from leanglot.errors import DataError
 from leanglot.techniques import Balance
 
@@ -284,7 +284,7 @@ def _weights(
     given = traffic or {}
     if wrong := [tag for tag, share in given.items() if not (share > 0 and math.isfinite(share))]:
         raise DataError(f"The share of {wrong[0]} is {given[wrong[0]]}.", "Allowed are numbers above 0.")
-    shares, notes = _traffic(given, sizes, "Training")
+    shares, notes = traffic_shares(given, sizes, "Training")
     if not shares or not sizes.keys() & shares:
         named, met = ", ".join(sorted(shares or ())) or "none", ", ".join(sizes)
         raise DataError(f"No language of the traffic ({named}) has examples.", f"There are examples in {met}.")
