@@ -46,12 +46,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c "import torch; assert torch.__version__.split('+')[0] == '2.13.0', torch.__version__"
 	@touch $(STAMP)
 
-# The charts and the table that README and guide show, from the last `make demo`.
+# The charts and the tables that README and guide show, from the last `make demo` and `make smallest`.
 figures:
 	mkdir -p docs/demo
 	cd runs/demo/charts && cp overview.png drop_heatmap.png waterfall-slim-int8.png importance-slim-int8-1-heads.png \
 	  $(CURDIR)/docs/demo/
 	cp runs/demo/report.md docs/demo/
+	cd runs/smallest/charts && cp waterfall-smallest.png training-smallest.png $(CURDIR)/docs/demo/
+	cp runs/smallest/report.md docs/demo/smallest.md
 
 clean:
 	rm -rf .venv build runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,6 +10,8 @@ import pytest
 
 from leanglot.cli import main
 
+_TWO_LAYERS = {"6": "1"}  # layers of a student, since the tiny model has no more than two itself
+
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -33,6 +35,7 @@ def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPa
     rows = [json.loads(line) for line in tiny_data.read_text(encoding="utf-8").splitlines()]
     texts = [{"text": f"{row['text']} filler-1", "language": row["language"]} for row in rows]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts), encoding="utf-8")
+    shutil.copy(folder / "train.jsonl", folder / "log.jsonl")
     (folder / "run.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
     return folder
 
@@ -41,7 +44,7 @@ def test_the_readme_shows_every_step():
     shown = {words[0] for words in commands()}
     assert shown == {
         *("optimize", "benchmark", "evaluate", "quantize", "export"),
-        *("trim-vocabulary", "prune", "search-sparsity"),
+        *("trim-vocabulary", "prune", "distil", "search-sparsity"),
         *("repair", "sweep", "report", "recommend", "doctor"),
     }  # fmt: skip
 
@@ -52,7 +55,7 @@ def test_the_readme_s_commands_and_python_run_in_order(workplace, monkeypatch, c
     for words in commands():
         quick = ["--quick"] if words[0] in {"optimize", "benchmark", "sweep"} else []
         with pytest.raises(SystemExit) as stopped:
-            main([*words, *quick])
+            main([*(_TWO_LAYERS.get(word, word) for word in words), *quick])
         assert stopped.value.code == 0, f"leanglot {' '.join(words)}: {capsys.readouterr().err}"
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - the README's own code, as a reader would run it
@@ -64,13 +67,14 @@ def test_the_readme_opens_with_a_chart_and_a_command():
     assert any(line.startswith(("make demo", "leanglot demo")) for line in first)
 
 
-def test_the_guides_python_runs_as_written(monkeypatch, tmp_path):
+@pytest.mark.parametrize("name", ["quantization.md", "training.md"])
+def test_the_guides_python_runs_as_written(monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
-    guide = (Path(__file__).parents[2] / "docs" / "quantization.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / name).read_text(encoding="utf-8")
     found = re.findall(r"^```python\n(.*?)^```", guide, flags=re.MULTILINE | re.DOTALL)
     assert found
     for block in found:
-        exec(compile(block, "quantization.md", "exec"), {})  # noqa: S102 - the guide's own code
+        exec(compile(block, name, "exec"), {})  # noqa: S102 - the guide's own code
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)", README))))
