@@ -61,6 +61,7 @@ def logged(epoch: Epoch) -> dict[str, float]:
     """The numbers of a validation by the names that trackers show them under."""
     values = {f"train/{part}": value for part, value in epoch.parts.items()}
     values |= {f"train/loss/{tag}": value for tag, value in epoch.loss.items()}
+    values |= {f"train/accuracy/{tag}": value for tag, value in epoch.accuracy.items()}
     values |= {"learning_rate": epoch.learning_rate, "memory_bytes": float(epoch.peak_memory_bytes)}
     for tag, check in epoch.held_out.items():
         values |= {f"validation/accuracy/{tag}": check.accuracy, f"validation/loss/{tag}": check.loss}
