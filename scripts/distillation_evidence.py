@@ -100,8 +100,8 @@ def train_missing(wanted: Sequence[Plan], epochs: float) -> None:
     data, found = demo_data(), stored()
     teacher = trimmed_teacher()
     right = np.asarray(data.test.labels)
-    found["teacher"] = summary(answers(teacher, data) == right, data)
     before = answers(teacher, data) == right
+    found["teacher"] = summary(before, data)
     precision = "bf16" if has_arithmetic("bf16", read_environment(1).isa) else "fp32"
     making = Making(training=training_examples(data.train, "demo", data.test.texts), work=WORK)
     for plan in wanted:

@@ -1,4 +1,4 @@
-"""Distils one model into an artifact: the work of ``leanglot distil``, in one process or several."""
+"""Trains one model into an artifact: ``leanglot distil``, in one process or several, and training for INT8."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from leanglot.results.storage import storage_errors
 from leanglot.shapers import carry_out
 from leanglot.steps import check_place, transform
 from leanglot.techniques import ModelStep
-from leanglot.train.distributed import is_main, wait_for_everyone
+from leanglot.train.distributed import is_main, refuse_several_processes, wait_for_everyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Maki
     teacher = load_text_classifier(
         resolve_model(pair.teacher, allow_pickle=pair.allow_pickle), allow_pickle=pair.allow_pickle
     )
-    work = out.absolute().with_name(f".{out.name}.lg-training")
+    work = _work_of(out)
     making = replace(making, teacher=teacher, work=work)
     source = pair.student or pair.teacher
     if not is_main():
@@ -74,6 +74,37 @@ def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Maki
         wait_for_everyone()
         shutil.rmtree(work, ignore_errors=True)
     return manifest
+
+
+def quantize_by_training(
+    model: str, candidate: CandidateConfig, out: Path, making: Making, *, allow_pickle: bool, force: bool
+) -> Manifest:
+    """Train a model for its quantization and write the artifact; see `distil_model`.
+
+    Args:
+        model: A model folder, an artifact of PyTorch, or a name on the hub.
+        candidate: A recipe that ends in quantization-aware training.
+        out: The artifact's folder.
+        making: Examples to train on.
+        allow_pickle: Whether pickled weights may be read.
+        force: Replace an artifact that is there.
+
+    Raises:
+        LeanglotError: The model or the examples cannot be used, or the training cannot go on.
+    """
+    refuse_several_processes("quantize")
+    work = _work_of(out)
+    check_place(out.absolute(), resolve_model(model, allow_pickle=allow_pickle), force=force)
+    with _alone(work):
+        making = replace(making, work=work)
+        manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+        shutil.rmtree(work, ignore_errors=True)
+    return manifest
+
+
+def _work_of(out: Path) -> Path:
+    """Where the checkpoints of an artifact's training are kept, beside it."""
+    return out.absolute().with_name(f".{out.name}.lg-training")
 
 
 @contextmanager

@@ -57,6 +57,31 @@ def test_each_scheme_writes_an_artifact_that_answers(tiny_model, tmp_path, capsy
     assert answer.label == "music"
 
 
+def test_training_for_int8_writes_an_artifact_that_knows_its_training(
+    tiny_model, train_data, tiny_data, tmp_path, capsys
+):
+    out = tmp_path / "qat"
+    how = ("--training", train_data, "--epochs", 0.3, "--learning-rate", 0.0001, "--data", tiny_data)
+    printed = run(capsys, "quantize", tiny_model, "--out", out, "--scheme", "int8-qat", *how)
+    (facts,) = read_manifest(out).training
+    assert (facts.technique, facts.unlabelled > 0) == ("qat", True)
+    assert "Training by language" in printed
+    assert leanglot.load(out).predict(["filler-1 de-music-3 filler-7"])[0].label == "music"
+    assert [path.name for path in tmp_path.iterdir()] == ["qat"]
+
+
+def test_training_for_int8_needs_examples_and_takes_no_others_options(tiny_model, train_data, tmp_path, capsys):
+    call = ("quantize", tiny_model, "--out", tmp_path / "out", "--scheme")
+    assert "qat needs examples to train on" in run(capsys, *call, "int8-qat", code=2)
+    idle = run(capsys, *call, "int8-qat", "--training", train_data, "--block", 64, code=2)
+    assert "--scheme int8-qat takes no --block" in idle
+    assert "takes no --epochs, --training" in run(
+        capsys, *call, "int8", "--training", train_data, "--epochs", 2, code=2
+    )
+    refused = run(capsys, *call, "int8-qat", "--training", train_data, "--learning-rate", 0, code=2)
+    assert "training.learning_rate" in refused
+
+
 def test_half_precision_says_what_the_hardware_makes_of_it(tiny_model, tmp_path, capsys):
     options = ["--scheme", "bf16", "--runtime", "pytorch", "--target-isa"]
     assert "The target has no BF16 arithmetic" in run(

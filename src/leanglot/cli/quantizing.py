@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from leanglot.cli.console import live, output
+from leanglot.cli.console import live, output, stoppable
 from leanglot.cli.options import (
     AllowPickle,
     Alpha,
@@ -40,7 +40,7 @@ def quantize(
     model: Model,
     out: NewFolder,
     scheme: Annotated[
-        str, typer.Option(help="int8 (dynamic), int8-static, int8-weights, int4-weights, fp16 or bf16.")
+        str, typer.Option(help="int8 (dynamic), int8-static, int8-qat, int8-weights, int4-weights, fp16 or bf16.")
     ] = "int8",
     runtime: Annotated[
         str | None, typer.Option(help="onnxruntime, pytorch or openvino; by default the first that can.")
@@ -74,6 +74,12 @@ def quantize(
         list[str] | None, typer.Option(help="Draw from this language only; repeatable.")
     ] = None,
     memory_mb: Annotated[int, typer.Option(help="Most memory for observed activations, in MiB.")] = 512,
+    training: Annotated[
+        Path | None, typer.Option(help="Texts that int8-qat trains on, labelled or not.", metavar="FILE")
+    ] = None,
+    epochs: Annotated[float, typer.Option(help="Of int8-qat.")] = 1.0,
+    learning_rate: Annotated[float, typer.Option(help="Of int8-qat, at its highest.")] = 2e-5,
+    ranges: Annotated[str, typer.Option(help="Of int8-qat: learned or observed.")] = "learned",
     audit_calibration: Annotated[
         bool, typer.Option("--audit-calibration", help="Compare with English-only and proportional data, on --data.")
     ] = False,
@@ -100,20 +106,43 @@ def quantize(
     given |= {"calibration": calibration, "method": method, "percentile": percentile, "samples": samples}
     given |= {"balance": balance, "temperature": temperature, "traffic": language_shares(traffic or []), "data": data}
     given |= {"calibration_language": tuple(calibration_language or ()), "memory_mb": memory_mb, "seed": seed}
+    given |= {"training": training, "epochs": epochs, "learning_rate": learning_rate, "ranges": ranges}
     step = quantization_step(scheme, given, context)
     candidate = make_candidate(
         {"name": scheme, "runtime": best_runtime(scheme) if runtime is None else runtime, "recipe": [step]}
     )
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
-    texts, judged = data_of(calibration or data, columns), data_of(data, columns)
-    making = make_making(target_isa, texts, judged)
-    if not audit_calibration:
+    trains, judged = step["technique"] == "qat", data_of(data, columns)
+    texts = None if trains else data_of(calibration or data, columns)
+    making = make_making(target_isa, texts, judged, training=data_of(training, columns))
+    if trains:
+        _train(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+    elif not audit_calibration:
         _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
     elif data is None:
         raise ConfigError("--audit-calibration judges languages, and nothing says on what.", "Add --data FILE.")
     else:
         setting = make_setting(data, columns, None, limit, seed, allow_pickle=allow_pickle)
         _audit(model, candidate, out, setting, making, (margin, alpha), force=force, as_json=as_json)
+
+
+def _train(
+    model: str, candidate: "CandidateConfig", out: Path, making: "Making", *, allow_pickle: bool, force: bool
+) -> None:
+    from dataclasses import replace
+
+    from leanglot.distilling import quantize_by_training
+    from leanglot.progress import Telling
+    from leanglot.report.single import artifact_summary
+    from leanglot.report.training_table import training_table
+
+    with stoppable(), live(Console(stderr=True)) as progress:
+        progress.plan([out.name])
+        making = replace(making, tell=Telling(progress, out.name))
+        manifest = quantize_by_training(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+        progress.enter(out.name, "done")
+    typer.echo(artifact_summary(manifest, out))
+    output().print(training_table(manifest.training[-1]))
 
 
 def _make(

@@ -11,11 +11,12 @@ from leanglot.errors import ConfigError
 from leanglot.techniques import Recipe, Runtime
 from leanglot.techniques.support import runtimes_of
 
-Scheme = Literal["int8", "int8-static", "int8-weights", "int4-weights", "fp16", "bf16"]
+Scheme = Literal["int8", "int8-static", "int8-qat", "int8-weights", "int4-weights", "fp16", "bf16"]
 
 _STEPS: Final[Mapping[str, Mapping[str, Any]]] = {
     "int8": {"technique": "int8"},
     "int8-static": {"technique": "int8", "activations": "static"},
+    "int8-qat": {"technique": "qat"},
     "int8-weights": {"technique": "weight-only", "bits": 8},
     "int4-weights": {"technique": "weight-only", "bits": 4},
     "fp16": {"technique": "half", "dtype": "fp16"},
@@ -23,9 +24,11 @@ _STEPS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "int8": ("embeddings", "per_channel", "weights", "reduce_range", "keep"),
+    "qat": ("embeddings", "per_channel", "reduce_range", "keep", "ranges"),
     "weight-only": ("embeddings", "block", "symmetric", "keep"),
     "half": ("keep",),
 }
+_SCHOOLING: Final = ("epochs", "learning_rate")
 _CALIBRATION: Final[Mapping[str, str]] = {
     "method": "method",
     "percentile": "percentile",
@@ -67,6 +70,7 @@ def quantization_step(scheme: str, given: Mapping[str, Any], context: typer.Cont
         *_OPTIONS[fixed["technique"]],
         *(_CALIBRATION if static else ()),
         *(("calibration", "data") if static else ()),
+        *(("training", "data", "seed", *_SCHOOLING) if fixed["technique"] == "qat" else ()),
     }
     idle = sorted(name for name in given.keys() - able if was_typed(context, name))
     if idle:
@@ -75,6 +79,8 @@ def quantization_step(scheme: str, given: Mapping[str, Any], context: typer.Cont
         if was_typed(context, name) and given[option] != value:
             raise ConfigError(f"--{name} has no effect with --{option} {given[option]}.", f"Add --{option} {value}.")
     step = {**fixed, **{name: given[name] for name in _OPTIONS[fixed["technique"]] if given[name] is not None}}
+    if fixed["technique"] == "qat":
+        step["training"] = {name: given[name] for name in (*_SCHOOLING, "seed") if was_typed(context, name)}
     if static:
         asked = {key: given[name] for name, key in _CALIBRATION.items() if was_typed(context, name)}
         step["calibration"] = asked
