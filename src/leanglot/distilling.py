@@ -58,8 +58,7 @@ def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Maki
     teacher = load_text_classifier(
         resolve_model(pair.teacher, allow_pickle=pair.allow_pickle), allow_pickle=pair.allow_pickle
     )
-    work = _work_of(out)
-    making = replace(making, teacher=teacher, work=work)
+    making = replace(making, teacher=teacher, work=_work_of(out))
     source = pair.student or pair.teacher
     if not is_main():
         model = load_text_classifier(
@@ -68,12 +67,7 @@ def distil_model(pair: Pair, candidate: CandidateConfig, out: Path, making: Maki
         carry_out(model, tuple(step for step in candidate.recipe if isinstance(step, ModelStep)), making)
         wait_for_everyone()
         return None
-    check_place(out.absolute(), resolve_model(source, allow_pickle=pair.allow_pickle), force=force)
-    with _alone(work):
-        manifest = transform(source, candidate, out, making, allow_pickle=pair.allow_pickle, force=force)
-        wait_for_everyone()
-        shutil.rmtree(work, ignore_errors=True)
-    return manifest
+    return _written(source, candidate, out, making, allow_pickle=pair.allow_pickle, force=force)
 
 
 def quantize_by_training(
@@ -93,11 +87,18 @@ def quantize_by_training(
         LeanglotError: The model or the examples cannot be used, or the training cannot go on.
     """
     refuse_several_processes("quantize")
+    return _written(model, candidate, out, replace(making, work=_work_of(out)), allow_pickle=allow_pickle, force=force)
+
+
+def _written(
+    source: str, candidate: CandidateConfig, out: Path, making: Making, *, allow_pickle: bool, force: bool
+) -> Manifest:
+    """Train, write the artifact, and forget the training once all processes are done with it."""
     work = _work_of(out)
-    check_place(out.absolute(), resolve_model(model, allow_pickle=allow_pickle), force=force)
+    check_place(out.absolute(), resolve_model(source, allow_pickle=allow_pickle), force=force)
     with _alone(work):
-        making = replace(making, work=work)
-        manifest = transform(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+        manifest = transform(source, candidate, out, making, allow_pickle=allow_pickle, force=force)
+        wait_for_everyone()
         shutil.rmtree(work, ignore_errors=True)
     return manifest
 

@@ -10,7 +10,11 @@ from rich.console import Console
 from leanglot.errors import LeanglotError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from leanglot.quantizers import Making
     from leanglot.report.live import LiveProgress
+    from leanglot.results.manifest import Manifest
 
 
 def output() -> Console:
@@ -45,6 +49,29 @@ def stoppable(left: Callable[[], str] = _resume) -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo(f"Stopped. {left()}", err=True)
         raise typer.Exit(130) from None
+
+
+def show_training(out: "Path", making: "Making", train: "Callable[[Making], Manifest | None]") -> None:
+    """Shows a training while it runs, then its artifact, and what it did by language.
+
+    Args:
+        out: The artifact's folder.
+        making: What the training needs.
+        train: Does it with what it is given, which tells how it goes; None where another process writes the artifact.
+    """
+    from dataclasses import replace
+
+    from leanglot.progress import Telling
+    from leanglot.report.single import artifact_summary
+    from leanglot.report.training_table import training_table
+
+    with stoppable(), live(Console(stderr=True)) as progress:
+        progress.plan([out.name])
+        manifest = train(replace(making, tell=Telling(progress, out.name)))
+        progress.enter(out.name, "done")
+    if manifest is not None:
+        typer.echo(artifact_summary(manifest, out))
+        output().print(training_table(manifest.training[-1]))
 
 
 def show_error(error: LeanglotError) -> None:

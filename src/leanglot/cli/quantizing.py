@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from leanglot.cli.console import live, output, stoppable
+from leanglot.cli.console import live, output, show_training
 from leanglot.cli.options import (
     AllowPickle,
     Alpha,
@@ -129,20 +129,13 @@ def quantize(
 def _train(
     model: str, candidate: "CandidateConfig", out: Path, making: "Making", *, allow_pickle: bool, force: bool
 ) -> None:
-    from dataclasses import replace
-
     from leanglot.distilling import quantize_by_training
-    from leanglot.progress import Telling
-    from leanglot.report.single import artifact_summary
-    from leanglot.report.training_table import training_table
 
-    with stoppable(), live(Console(stderr=True)) as progress:
-        progress.plan([out.name])
-        making = replace(making, tell=Telling(progress, out.name))
-        manifest = quantize_by_training(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
-        progress.enter(out.name, "done")
-    typer.echo(artifact_summary(manifest, out))
-    output().print(training_table(manifest.training[-1]))
+    show_training(
+        out,
+        making,
+        lambda told: quantize_by_training(model, candidate, out, told, allow_pickle=allow_pickle, force=force),
+    )
 
 
 def _make(

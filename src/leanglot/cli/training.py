@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from leanglot.cli.console import live, output, stoppable
+from leanglot.cli.console import live, output, show_training, stoppable
 from leanglot.cli.options import (
     AllowPickle,
     Force,
@@ -185,24 +185,13 @@ def _logged(making: "Making", tracker: str | None, folder: Path, name: str) -> "
 
 
 def _distil(pair: "Pair", candidate: "CandidateConfig", out: Path, making: "Making", *, force: bool) -> None:
-    from dataclasses import replace
-
     from leanglot.distilling import distil_model
-    from leanglot.progress import Telling
-    from leanglot.report.single import artifact_summary
-    from leanglot.report.training_table import training_table
     from leanglot.train.distributed import is_main
 
-    if not is_main():
+    if is_main():
+        show_training(out, making, lambda told: distil_model(pair, candidate, out, told, force=force))
+    else:
         distil_model(pair, candidate, out, making, force=force)
-        return
-    with stoppable(), live(Console(stderr=True)) as progress:
-        progress.plan([out.name])
-        manifest = distil_model(pair, candidate, out, replace(making, tell=Telling(progress, out.name)), force=force)
-        progress.enter(out.name, "done")
-    if manifest is not None:
-        typer.echo(artifact_summary(manifest, out))
-        output().print(training_table(manifest.training[-1]))
 
 
 def _compare(out: Path, teacher: str, judged: "DataConfig | None", *, allow_pickle: bool) -> None:

@@ -30,7 +30,7 @@ class HeldZeros(nn.Module):
 
 def has_zeros(pruning: Iterable[PruningFacts]) -> bool:
     """Whether a pruning step set single weights to zero."""
-    return any(facts.technique in {"magnitude", "movement"} for facts in pruning)
+    return any(facts.makes_zeros for facts in pruning)
 
 
 def hold_zeros(module: nn.Module) -> dict[str, nn.Linear]:

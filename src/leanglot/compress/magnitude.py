@@ -16,7 +16,7 @@ from leanglot.results.shaping import PruningFacts
 from leanglot.techniques import MagnitudePruning
 
 _NAMED: Final = 4
-_NO_GAIN: Final = (
+NO_GAIN: Final = (
     "Zeros alone make a dense runtime neither faster nor smaller; size and speed are told as they were measured."
 )
 
@@ -52,7 +52,7 @@ def prune(model: TextClassifier, config: MagnitudePruning) -> Shaped:
             for weight in weights.values():
                 _zero_smallest([weight], config.target)
     facts = _facts(list(weights.values()), config)
-    return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), notes=(*notes, _NO_GAIN))
+    return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), notes=(*notes, NO_GAIN))
 
 
 def _distinct(layers: Mapping[str, nn.Linear]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from torch.autograd.function import Function, FunctionCtx, once_differentiable
 from torch.nn.utils import parametrize
 
 from leanglot.compress.learning import Lessons, facts_of, learn, shaping_of
+from leanglot.compress.magnitude import NO_GAIN
 from leanglot.compress.shaped import Shaped
 from leanglot.compress.student import with_own_weights
 from leanglot.decide.importance import floor_share
@@ -17,15 +18,12 @@ from leanglot.errors import RecipeError
 from leanglot.models.text_classifier import TextClassifier, linear_layers
 from leanglot.results.shaping import PruningFacts
 from leanglot.techniques.movement import MovementPruning
-from leanglot.techniques.patterns import kept
+from leanglot.train.loop import freeze
 
 SCORES: Final = "scores"
 """Last part of the name of all scores; their learning rate goes by it."""
 _FEW_STEPS: Final = 10
 _NAMED: Final = 4
-_NO_GAIN: Final = (
-    "Zeros alone make a dense runtime neither faster nor smaller; size and speed are told as they were measured."
-)
 
 
 class _Masked(Function):
@@ -122,7 +120,7 @@ def prune_by_movement(model: TextClassifier, config: MovementPruning, lessons: L
     if not linear_layers(model.module):
         raise RecipeError(f"{model.name} has no linear layer to prune.", "Leave pruning out of the recipe.")
     module = with_own_weights(model).module
-    frozen = _freeze(module, config.training.freeze)
+    frozen = freeze(module, config.training.freeze)
     layers = {name: layer for name, layer in linear_layers(module).items() if layer.weight.requires_grad}
     if not layers:
         raise RecipeError(
@@ -144,7 +142,7 @@ def prune_by_movement(model: TextClassifier, config: MovementPruning, lessons: L
         pruning=(*model.pruning, _facts(module, config)),
         training=(*model.training, facts_of(lesson, "movement", config.training)),
     )
-    notes = (*_told(sorted(dense), lesson.trained.steps, config), *lesson.notes, _NO_GAIN)
+    notes = (*_told(sorted(dense), lesson.trained.steps, config), *lesson.notes, NO_GAIN)
     return Shaped(pruned, notes=notes)
 
 
@@ -220,20 +218,6 @@ def mask_lowest(masks: Sequence[ScoredMask], share: float) -> None:
     parts = torch.split(lowest, [mask.mask.numel() for mask in masks])
     for each, part in zip(masks, parts, strict=True):
         each.mask.copy_(~part.view_as(each.mask))
-
-
-def _freeze(module: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
-    """Freeze the layers that the patterns mean; returns the weights that were not frozen before."""
-    names = {name.rpartition(".")[0] for name, _ in module.named_parameters()}
-    frozen = [
-        weight
-        for name in kept(names, patterns, "freeze", "layer with weights")
-        for weight in module.get_submodule(name).parameters(recurse=False)
-        if weight.requires_grad
-    ]
-    for weight in frozen:
-        weight.requires_grad = False
-    return frozen
 
 
 def _facts(module: nn.Module, config: MovementPruning) -> PruningFacts:

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
 import torch
 from torch import nn
 
 from leanglot.compress import int8
+from leanglot.compress.encoding import token_ids
 from leanglot.compress.fake_quant import calibrated, plain, prepare, ranges_of
 from leanglot.compress.held_zeros import has_zeros
 from leanglot.compress.learning import Lessons, facts_of, learn, shaping_of
@@ -95,4 +95,4 @@ def resolve(config: QuantizationAware, isa: Collection[str]) -> QuantizationAwar
 def _rows(model: TextClassifier, config: QuantizationAware, lessons: Lessons) -> list[TokenIds]:
     """Training texts that the ranges start from."""
     drawn = sample_balanced(lessons.data.examples, config.samples, config.training.seed)
-    return [np.asarray(one.ids, dtype=np.int64) for one in model.tokenizer.encode_batch(list(drawn.texts))]
+    return token_ids(model, drawn.texts)[0]

@@ -105,9 +105,14 @@ def read_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collect
     Raises:
         DataError: There are none, or they cannot be used.
     """
-    source = calibration or judged
-    same = source.path.resolve() == judged.path.resolve()
+    source, same = source_of(calibration, judged)
     return read_texts(source.path, source.columns, texts, also_judged=same)
+
+
+def source_of(named: DataConfig | None, judged: DataConfig) -> tuple[DataConfig, bool]:
+    """The data to learn from, the judged ones where none are named, and whether they are the judged ones' file."""
+    source = named or judged
+    return source, source.path.resolve() == judged.path.resolve()
 
 
 def find_pool(calibration: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> TextPool | None:
@@ -136,9 +141,7 @@ def text_pool(examples: Examples, source: str, judged: Collection[str] = (), not
     Raises:
         DataError: When no text is left.
     """
-    known = set(map(plain_text, judged))
-    pairs = zip(examples.texts, examples.languages, strict=True)
-    left = [(text, tag) for text, tag in pairs if plain_text(text) not in known]
+    left = unjudged(examples.texts, judged)
     if not left:
         raise DataError(
             f"{source}: all {len(examples):,} texts are among those that candidates are judged on.",
@@ -146,8 +149,8 @@ def text_pool(examples: Examples, source: str, judged: Collection[str] = (), not
         )
     out = len(examples) - len(left)
     said = (f"Texts that are also judged were left out: {out:,}.",) if out else ()
-    texts, languages = zip(*left, strict=True)
-    return TextPool(texts, languages, source, (*notes, *said))
+    kept = examples.subset(left)
+    return TextPool(kept.texts, kept.languages, source, (*notes, *said))
 
 
 def _check_columns(path: Path, columns: Columns, present: Sequence[str]) -> None:
@@ -190,6 +193,12 @@ def is_blank(value: object) -> bool:
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def unjudged(texts: Sequence[str], judged: Collection[str]) -> list[int]:
+    """Ascending positions of the texts that are not among the judged ones, whatever their letter case and spacing."""
+    known = set(map(plain_text, judged))
+    return [place for place, text in enumerate(texts) if plain_text(text) not in known]
 
 
 def plain_text(text: str) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from leanglot.config import Columns, DataConfig
 from leanglot.data.examples import Examples
 from leanglot.data.labels import resolve_labels
-from leanglot.data.pool import is_blank, plain_text, training_rows
+from leanglot.data.pool import is_blank, plain_text, source_of, training_rows, unjudged
 from leanglot.data.reading import NO_COLUMN
 from leanglot.data.rows import check_rows
 from leanglot.data.tables import Table, read_table
@@ -93,8 +93,7 @@ def find_training(named: DataConfig | None, judged: DataConfig, texts: Collectio
     Raises:
         DataError: There are none, or they cannot be used.
     """
-    source = named or judged
-    same = source.path.resolve() == judged.path.resolve()
+    source, same = source_of(named, judged)
     return read_training(source.path, source.columns, texts, also_judged=same)
 
 
@@ -112,8 +111,7 @@ def training_examples(
     Raises:
         DataError: When none is left.
     """
-    known = set(map(plain_text, judged))
-    left = [place for place, text in enumerate(examples.texts) if plain_text(text) not in known]
+    left = unjudged(examples.texts, judged)
     if not left:
         raise DataError(
             f"{source}: all {len(examples):,} texts are among those that candidates are judged on.",

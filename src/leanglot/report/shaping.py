@@ -18,7 +18,6 @@ ZEROS: Final = (
 )
 _WORD: Final = {"magnitude": "magnitude", "heads": "heads", "ffn": "FFN", "layers": "layers", "movement": "movement"}
 _UNIT: Final = {"magnitude": "weight", "movement": "weight", "heads": "head", "ffn": "neuron", "layers": "layer"}
-_ZEROING: Final = frozenset({"magnitude", "movement"})
 _SHOWN: Final = 3
 _ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 _ARROW: Final = "\N{RIGHTWARDS ARROW}"
@@ -115,7 +114,7 @@ def pruning_table(report: RunReport) -> PruningTable | None:
 
 def has_zeros(candidate: Candidate) -> bool:
     """Whether single weights of it were set to zero."""
-    return any(facts.technique in _ZEROING for facts in candidate.pruning)
+    return any(facts.makes_zeros for facts in candidate.pruning)
 
 
 def pruning_lines(facts: Sequence[PruningFacts]) -> list[str]:
@@ -162,7 +161,7 @@ def _reached(facts: PruningFacts) -> str:
 
 
 def _gone(facts: PruningFacts) -> str:
-    return "zero" if facts.technique in _ZEROING else "cut out"
+    return "zero" if facts.makes_zeros else "cut out"
 
 
 def _row(candidate: Candidate, reference: Candidate) -> PruningRow:

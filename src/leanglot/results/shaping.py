@@ -41,6 +41,11 @@ class PruningFacts(BaseModel):
     before_by_layer: tuple[int, ...] = ()
     chosen: str = ""
 
+    @property
+    def makes_zeros(self) -> bool:
+        """Whether single weights became zero, and nothing was cut out."""
+        return self.technique in {"magnitude", "movement"}
+
 
 class VocabularyFacts(BaseModel):
     """What trimming did to the vocabulary.

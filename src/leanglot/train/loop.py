@@ -1,6 +1,6 @@
 """Trains a model in place: seeded, resumable, in one process or several, every language checked after each epoch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -82,19 +82,36 @@ def _trained(progress: Progress, steps: int, *, is_main: bool) -> Trained:
     )
 
 
-@contextmanager
-def _prepared(model: nn.Module, config: Training) -> Iterator[None]:
-    """Freezes what is to stay and sets the dropout, for the time of a training."""
+def freeze(model: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
+    """Have the weights of some layers stay as they are.
+
+    Args:
+        model: Its weights are marked.
+        patterns: Of the layers' names.
+
+    Returns:
+        The weights that were not frozen before.
+
+    Raises:
+        RecipeError: A pattern matches nothing.
+    """
     names = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
-    still = [
+    frozen = [
         weight
-        for name in kept(names, config.freeze, "freeze", "layer with weights")
+        for name in kept(names, patterns, "freeze", "layer with weights")
         for weight in model.get_submodule(name).parameters(recurse=False)
         if weight.requires_grad
     ]
-    dropouts = {layer: layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
-    for weight in still:
+    for weight in frozen:
         weight.requires_grad = False
+    return frozen
+
+
+@contextmanager
+def _prepared(model: nn.Module, config: Training) -> Iterator[None]:
+    """Freezes what is to stay and sets the dropout, for the time of a training."""
+    still = freeze(model, config.freeze)
+    dropouts = {layer: layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
     for layer in dropouts:
         layer.p = layer.p if config.dropout is None else config.dropout
     try:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -135,11 +136,8 @@ class Run:
         losses = []
         for number, some in enumerate(parts):
             batch = collate(self.rows, some, self.processes.device)
-            if number < len(parts) - 1:
-                with self.processes.no_sync(self.module):
-                    values = self.module(batch)
-                    self.processes.backward(values[:, 0].sum() * share)
-            else:
+            is_last = number == len(parts) - 1  # only then the processes add their gradients up
+            with nullcontext() if is_last else self.processes.no_sync(self.module):
                 values = self.module(batch)
                 self.processes.backward(values[:, 0].sum() * share)
             found = values.detach().cpu().double().numpy()
