@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +20,8 @@ from leanglot.shapers import carry_out
 from leanglot.steps import check_place, transform
 from leanglot.techniques import ModelStep
 from leanglot.train.distributed import is_main, refuse_several_processes, wait_for_everyone
+
+LOCK_NAME: Final = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,14 @@ def _work_of(out: Path) -> Path:
 
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
-    """Keeps a second process with the same folder out.
+    """Keeps a second process with the same folder out, and leaves no folder where nothing was done.
 
     Raises:
         RunError: Another one is at work in it.
     """
     with storage_errors(work):
         work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / "lock")
+    lock = FileLock(work / LOCK_NAME)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -129,3 +132,5 @@ def _alone(work: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if work.is_dir() and all(each.name == LOCK_NAME for each in work.iterdir()):
+            shutil.rmtree(work, ignore_errors=True)

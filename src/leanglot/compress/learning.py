@@ -28,7 +28,7 @@ from leanglot.train.answers import ask_teacher
 from leanglot.train.checkpoint import FINAL_NAME
 from leanglot.train.distributed import main_first
 from leanglot.train.learner import Learner
-from leanglot.train.loop import fit
+from leanglot.train.loop import check_trainable, fit
 from leanglot.train.loss import IGNORED, spread_layers
 from leanglot.train.rows import Rows
 from leanglot.train.tracking import Tracking
@@ -126,6 +126,7 @@ def learn(
     teacher = lessons.teacher
     order = check_labels(teacher.labels, student.labels)
     check_tokenizers(teacher, student)
+    check_trainable(module or student.module, how.training, lessons.isa)
     material = _material(student, how, lessons, shaping)
     matched = _layers(how.hidden, student, teacher)
     rows, notes = material.rows, material.notes

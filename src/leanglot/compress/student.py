@@ -61,7 +61,7 @@ def chosen_layers(name: str, total: int, config: Student) -> list[int]:
     if count > total:
         raise RecipeError(
             f"The student is to have {count} layers of {name}, which has {total}.",
-            f"Allowed are 1 to {total}; a deeper student needs sizes (hidden, heads or ffn) and wider: true.",
+            f"Allowed are 1 to {total}; a deeper student needs sizes (hidden, heads or ffn) and wider: true (--wider).",
         )
     if config.take == "first":
         return list(range(count))
@@ -118,7 +118,7 @@ def _settings(model: TextClassifier, config: Student) -> PretrainedConfig:
         if value > own and not config.wider:
             raise RecipeError(
                 f"The student is to have {kind}: {value}, and {model.name} has {own}.",
-                "Give less, or set wider: true if a student larger than its teacher is meant.",
+                "Give less, or set wider: true (--wider) if a student larger than its teacher is meant.",
             )
         setattr(settings, names[kind], value)
     if settings.hidden_size % settings.num_attention_heads:

@@ -13,7 +13,7 @@ from leanglot.techniques.training import Training
 from leanglot.train.checkpoint import FINAL_NAME, Progress, load_final
 from leanglot.train.distributed import is_main
 from leanglot.train.learner import Learner
-from leanglot.train.processes import accelerator
+from leanglot.train.processes import accelerator, check_precision
 from leanglot.train.rows import Rows
 from leanglot.train.run import Run
 from leanglot.train.workplace import Hook, Trained, Workplace
@@ -64,6 +64,22 @@ def fit(
         learner.to("cpu")
         learner.eval()
     return _trained(progress, steps, is_main=is_main())
+
+
+def check_trainable(model: nn.Module, config: Training, isa: tuple[str, ...]) -> None:
+    """Refuse at once what `fit` would refuse, before a teacher is asked for hours.
+
+    Args:
+        model: What is to be trained; left as it is.
+        config: How.
+        isa: Instruction-set extensions of this machine.
+
+    Raises:
+        RecipeError: The hardware lacks the precision, or `freeze` matches nothing or everything.
+    """
+    check_precision(config, isa)
+    with _prepared(model, config):
+        pass
 
 
 def total_steps(config: Training, examples: int) -> int:

@@ -53,8 +53,20 @@ def accelerator(config: Training, isa: tuple[str, ...], tracking: Tracking | Non
         made.free_memory()
 
 
-def _check(config: Training, isa: tuple[str, ...], made: "Accelerator") -> None:
-    if made.device.type == "cpu" and config.precision != "fp32":
+def check_precision(config: Training, isa: tuple[str, ...], device: str | None = None) -> None:
+    """Refuse a precision that is not to be had.
+
+    Args:
+        config: With the precision.
+        isa: Instruction-set extensions of this machine.
+        device: ``cpu`` or ``cuda``; None takes what a training would.
+
+    Raises:
+        RecipeError: The hardware lacks it.
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() and not on_cpu() else "cpu"
+    if device == "cpu" and config.precision != "fp32":
         if config.precision == "fp16":
             raise RecipeError("precision: fp16 needs a GPU, and there is none.", "Allowed here are fp32 and bf16.")
         if not has_arithmetic("bf16", isa):
@@ -62,8 +74,12 @@ def _check(config: Training, isa: tuple[str, ...], made: "Accelerator") -> None:
                 "precision: bf16 needs BF16 arithmetic, which this processor lacks: it would be several times slower.",
                 "Take precision: fp32.",
             )
-    if made.device.type == "cuda" and config.precision == "bf16" and not torch.cuda.is_bf16_supported():
+    if device == "cuda" and config.precision == "bf16" and not torch.cuda.is_bf16_supported():
         raise RecipeError("precision: bf16 is not supported by this GPU.", "Take precision: fp16 or fp32.")
+
+
+def _check(config: Training, isa: tuple[str, ...], made: "Accelerator") -> None:
+    check_precision(config, isa, made.device.type)
     if config.batch_size < made.num_processes:
         raise RecipeError(
             f"A batch of {config.batch_size} examples cannot be shared out over {made.num_processes} processes.",
