@@ -105,7 +105,7 @@ def train_missing(wanted: Sequence[Plan], epochs: float) -> None:
     right = np.asarray(data.test.labels)
     before = answers(teacher, data) == right
     precision = "bf16" if has_arithmetic("bf16", read_environment(1).isa) else "fp32"
-    examples = training_examples(data.train, "demo", data.test.texts)
+    examples = training_examples(data.train, "demo", data.test)
     for plan in wanted:
         if stored()["students"].get(plan.name, {}).get("epochs") == epochs:
             continue

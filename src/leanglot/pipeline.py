@@ -187,7 +187,7 @@ def training_examples(config: RunConfig, exam: Exam) -> TrainingExamples | None:
     """
     if not any(trains(candidate.recipe) for candidate in config.candidates):
         return None
-    return find_training(config.training, config.data, set(exam.examples.texts))
+    return find_training(config.training, config.data, exam.examples)
 
 
 def draw_choices(bench: Bench, candidates: Sequence[Trial | Failed]) -> None:

@@ -256,7 +256,7 @@ def make_making(
         pool = read_texts(calibration.path, calibration.columns)
     served = () if examples is None else tuple(sorted(set(examples.languages)))
     shown = None if corpus is None else read_texts(corpus.path, corpus.columns)
-    lessons = None if training is None else read_training(training.path, training.columns, texts)
+    lessons = None if training is None else read_training(training.path, training.columns, examples)
     return Making(isa=isa, calibration=pool, corpus=shown, served=served, training=lessons)
 
 

@@ -1,7 +1,7 @@
 """Examples to train on, labelled or not: none of them judged, some held out by group to see how training goes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ class TrainingExamples:
 
 
 def read_training(
-    path: Path, columns: Columns, judged: Collection[str] = (), *, also_judged: bool = False
+    path: Path, columns: Columns, judged: Examples | None = None, *, also_judged: bool = False
 ) -> TrainingExamples:
     """Reads examples to train on.
 
@@ -53,7 +53,7 @@ def read_training(
     Args:
         path: A file of any format that `read_examples` takes.
         columns: Names of the columns.
-        judged: Texts that candidates are judged on, which are left out.
+        judged: What candidates are judged on; its texts are left out.
         also_judged: Whether candidates are judged on this same file, which then needs a split column.
 
     Raises:
@@ -82,36 +82,38 @@ def read_training(
     return training_examples(replace(found, labels=labels), str(path), judged, notes)
 
 
-def find_training(named: DataConfig | None, judged: DataConfig, texts: Collection[str]) -> TrainingExamples:
+def find_training(named: DataConfig | None, judged: DataConfig, examples: Examples) -> TrainingExamples:
     """Reads examples from the file that is named for it, else from the training split of the judged data.
 
     Args:
         named: The file named for it; None where none is.
         judged: The data that candidates are judged on.
-        texts: The judged texts.
+        examples: The judged examples.
 
     Raises:
         DataError: There are none, or they cannot be used.
     """
     source, same = source_of(named, judged)
-    return read_training(source.path, source.columns, texts, also_judged=same)
+    return read_training(source.path, source.columns, examples, also_judged=same)
 
 
 def training_examples(
-    examples: Examples, source: str, judged: Collection[str] = (), notes: Sequence[str] = ()
+    examples: Examples, source: str, judged: Examples | None = None, notes: Sequence[str] = ()
 ) -> TrainingExamples:
     """The examples without those whose text is judged, whatever its letter case and spacing.
+
+    Texts of a judged group stay, with a note: whether a group's name means the same in both data nobody knows here.
 
     Args:
         examples: Of a training split.
         source: Name of the data.
-        judged: Texts that candidates are judged on.
+        judged: What candidates are judged on.
         notes: What is known about the data already.
 
     Raises:
         DataError: When none is left.
     """
-    left = unjudged(examples.texts, judged)
+    left = unjudged(examples.texts, () if judged is None else judged.texts)
     if not left:
         raise DataError(
             f"{source}: all {len(examples):,} texts are among those that candidates are judged on.",
@@ -119,7 +121,21 @@ def training_examples(
         )
     out = len(examples) - len(left)
     said = (f"Training texts that are also judged were left out: {out:,}.",) if out else ()
-    return TrainingExamples(examples.subset(left), source, (*notes, *said))
+    kept = examples.subset(left)
+    return TrainingExamples(kept, source, (*notes, *said, *_shared_groups(kept, judged)))
+
+
+def _shared_groups(examples: Examples, judged: Examples | None) -> tuple[str, ...]:
+    """A note on texts that are of one group with judged ones, and so may be all but the same."""
+    if judged is None or examples.groups is None or judged.groups is None:
+        return ()
+    known = set(judged.groups)
+    shared = sum(group in known for group in examples.groups)
+    told = (
+        f"Of {len(examples):,} training texts {shared:,} are of groups that are judged too: where a group's name means "
+        "the same in both, what was learned from them flatters the result."
+    )
+    return (told,) if shared else ()
 
 
 def label_ids(examples: Examples, model_labels: Sequence[str], unlabelled: int) -> NDArray[np.int64]:

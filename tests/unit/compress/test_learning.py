@@ -204,7 +204,7 @@ def test_few_held_out_examples_are_told_where_they_decide(tiny_classifier, rows,
 
 
 def test_notes_on_the_data_are_passed_on(tiny_classifier, rows, tmp_path):
-    judged = [row["text"].upper() for row in rows[:5]]
+    judged = examples_of([row | {"text": row["text"].upper()} for row in rows[:5]])
     data = training_examples(examples_of(rows), "texts.jsonl", judged)
     how = replace(How(), training=trained(epochs=0.2))
     lesson = learn(with_own_weights(tiny_classifier), how, Lessons(tiny_classifier, data, tmp_path), "shaping")

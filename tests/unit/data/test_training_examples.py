@@ -36,6 +36,10 @@ def examples_of(rows):
     )
 
 
+def judged_on(*texts, groups=None):
+    return Examples(texts, ("on",) * len(texts), ("de",) * len(texts), groups)
+
+
 def grouped(language, groups, size, label="on"):
     return [(language, f"{language}/{group}", label) for group in range(groups) for _ in range(size)]
 
@@ -107,29 +111,43 @@ def test_a_file_that_is_judged_needs_a_split(write):
     path = write([row()])
     assert "--training FILE" in error_of(read_training, path, Columns(), also_judged=True).hint
     judged = DataConfig(path=path)
-    assert "to judge on, and none to learn from" in error_of(find_training, None, judged, ()).message
-    assert "to judge on" in error_of(find_training, DataConfig(path=path), judged, ()).message
-    assert find_training(DataConfig(path=write([row("x")], "other.jsonl")), judged, ()).examples.texts == ("x",)
+    assert "to judge on, and none to learn from" in error_of(find_training, None, judged, judged_on("t")).message
+    assert "to judge on" in error_of(find_training, DataConfig(path=path), judged, judged_on("t")).message
+    other = DataConfig(path=write([row("x")], "other.jsonl"))
+    assert find_training(other, judged, judged_on("t")).examples.texts == ("x",)
 
 
 def test_the_training_split_of_the_judged_data_is_found(write):
     path = write([row("a", split="train"), row("b", split="test"), row(" B ", split="train")])
-    found = find_training(None, DataConfig(path=path), ("b",))
+    found = find_training(None, DataConfig(path=path), judged_on("b"))
     assert found.examples.texts == ("a",)
     assert found.source == str(path)
 
 
 def test_judged_texts_are_left_out_whatever_case_and_spacing(write):
     rows = [row("Licht an"), row("LICHT  AN"), row("\tlicht\nan "), row("Licht aus"), row("Strasse"), row("STRAẞE")]
-    found = read_training(write(rows), Columns(), judged=("licht an", "Straße"))
+    found = read_training(write(rows), Columns(), judged=judged_on("licht an", "Straße"))
     assert found.examples.texts == ("Licht aus",)
     assert found.notes == ("Training texts that are also judged were left out: 5.",)
 
 
 def test_without_a_text_that_is_not_judged_there_is_nothing_to_learn():
     examples = Examples(("a", "B"), ("on", ""), ("de", "de"))
-    error = error_of(training_examples, examples, "here.jsonl", ("A", "b"))
+    error = error_of(training_examples, examples, "here.jsonl", judged_on("A", "b"))
     assert error.message == "here.jsonl: all 2 texts are among those that candidates are judged on."
+
+
+def test_texts_of_judged_groups_stay_and_are_told(write):
+    rows = [row("a", group="lamp"), row("b", group="radio"), row("c", group="lamp")]
+    path = write(rows)
+    found = read_training(path, Columns(), judged_on("x", "a", groups=("lamp", "oven")))
+    assert found.examples.texts == ("b", "c")
+    left_out, told = found.notes
+    assert "left out: 1" in left_out
+    assert told.startswith("Of 2 training texts 1 are of groups that are judged too")
+    assert read_training(path, Columns(), judged_on("x", groups=("oven",))).notes == ()
+    assert read_training(path, Columns(), judged_on("x")).notes == ()
+    assert read_training(path, Columns(group="none"), judged_on("x", groups=("lamp",))).notes == ()
 
 
 def test_empty_texts_are_left_out_and_counted(write):
