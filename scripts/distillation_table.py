@@ -1,7 +1,7 @@
 """The table of ``distillation_evidence.py``: students by kind, with the mean over seeds and the worst language."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,19 +16,19 @@ def write_table(results: Path) -> str:
     found = json.loads(results.read_text(encoding="utf-8"))
     teacher, kinds = found["teacher"], by_kind(found["students"])
     environment = found["environment"]
-    minutes = sum(each["seconds"] for each in found["students"].values()) / 60
-    where = f"{environment['threads']} threads of {environment['cpu']}"
+    minutes = [each["seconds"] / 60 for each in found["students"].values()]
     epochs = max(each["epochs"] for each in found["students"].values())
     count, accuracy = len(found["students"]), percent(teacher["macro_accuracy"])
     about = (
         f"{count} students of a teacher of 12 layers, whose mean accuracy over 24 languages is {accuracy}; "
-        f"trained in {minutes:.0f} minutes in all with {where}, by `python scripts/distillation_evidence.py`. No "
-        "judged sentence comes from a template that was trained on. Every number is a mean over the seeds, behind it "
-        "the smallest and the largest."
+        f"each trained and judged in {min(minutes):.0f} to {max(minutes):.0f} minutes on a core or two of "
+        f"{environment['cpu']}, by `python scripts/distillation_evidence.py`. No judged sentence comes from a template "
+        "that was trained on. Every number is a mean over the seeds, behind it the smallest and the largest."
     )
     reading = (
-        "Drops are in points; the worst is that of the language that loses most, among all languages and among those "
-        f"with at least {FEW} examples. Harmed: proven by the paired test in any seed. Every training draws "
+        "Drops are in points, below 0 a gain; the worst is that of the language that loses most, among all languages "
+        f"and among those with at least {FEW} examples; beyond the mean: how much more the latter loses than the "
+        "languages on average. Harmed: proven by the paired test, and in how many of the seeds. Every training draws "
         f"{epochs:g} times as many examples as there are."
     )
     title, tables = "# Distillation on the demo's classifier", (overview(teacher, kinds), languages(teacher, kinds))
@@ -56,25 +56,29 @@ def overview(teacher: dict[str, Any], kinds: dict[str, list[dict[str, Any]]]) ->
         "Mean drop",
         "Worst drop",
         f"Worst, n ≥ {FEW}",
+        "Beyond the mean",
         "Harmed",
     ]
     rows = []
     for kind, seeds in kinds.items():
         macro = [seed["macro_accuracy"] for seed in seeds]
         worst, sure = ([worst_drop(teacher, seed, least) for seed in seeds] for least in (0, FEW))
-        harmed = sorted({tag for seed in seeds for tag in seed["harmed"]})
+        drops = [teacher["macro_accuracy"] - value for value in macro]
+        beyond = [100 * (drop - mean) for (_, drop), mean in zip(sure, drops, strict=True)]
+        harmed = Counter(tag for seed in seeds for tag in seed["harmed"])
         rows.append(
             [
                 kind.replace("-", ", "),
                 str(len(seeds)),
                 spread([100 * value for value in macro], "%"),
                 percent(float(np.mean(macro)) / teacher["macro_accuracy"]),
-                spread([100 * (teacher["macro_accuracy"] - value) for value in macro]),
+                spread([100 * drop for drop in drops]),
                 *(
                     f"{spread([100 * drop for _, drop in found])} {', '.join(sorted({tag for tag, _ in found}))}"
                     for found in (worst, sure)
                 ),
-                ", ".join(harmed) or "none",
+                spread(beyond),
+                ", ".join(f"{tag} ({count})" for tag, count in sorted(harmed.items())) or "none",
             ]
         )
     return markdown(head, rows)
@@ -103,8 +107,9 @@ def worst_drop(teacher: dict[str, Any], student: dict[str, Any], least: int) -> 
 
 
 def spread(values: list[float], unit: str = "") -> str:
-    """Mean, smallest and largest."""
-    return f"{np.mean(values):.1f}{unit} ({min(values):.1f}–{max(values):.1f})"
+    """Mean, smallest and largest; without a minus sign on what rounds to zero."""
+    mean, least, most = (f"{each:.1f}".replace("-0.0", "0.0") for each in (np.mean(values), min(values), max(values)))
+    return f"{mean}{unit}" if least == most else f"{mean}{unit} ({least} to {most})"
 
 
 def percent(share: float) -> str:

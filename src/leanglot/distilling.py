@@ -132,5 +132,5 @@ def _alone(work: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if work.is_dir() and all(each.name == LOCK_NAME for each in work.iterdir()):
+        if not any(each.is_file() and each.name != LOCK_NAME for each in work.rglob("*")):
             shutil.rmtree(work, ignore_errors=True)
