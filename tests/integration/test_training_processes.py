@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from leanglot.results.manifest import read_manifest
 from tiny_training import SHORT, make_rows, train, weights_of, without_teacher
 
 pytestmark = pytest.mark.slow
 
-HELD = without_teacher(make_rows({"de": 6, "en": 5}, seed=9))
+HELD = without_teacher(make_rows({"de": 6, "en": 5}, seed=3))
 PLAIN = SHORT.model_copy(update={"dropout": 0.0, "learning_rate": 1e-4})
 CONFIGS = {
     "even": PLAIN,
@@ -44,7 +45,7 @@ from leanglot.train.distributed import main_first
 torch.set_num_threads(1)
 run._WRITING_SHARE = 0
 work, configs, rank = Path(sys.argv[1]), json.loads(sys.argv[2]), int(os.environ["RANK"])
-held = without_teacher(make_rows({"de": 6, "en": 5}, seed=9))
+held = without_teacher(make_rows({"de": 6, "en": 5}, seed=3))
 writes, told = [], {}
 save_file = checkpoint.save_file
 
@@ -202,3 +203,30 @@ def test_processes_that_were_stopped_go_on_together(together):
         for epoch, expected in zip(told[rank]["resumed"]["epochs"], told[rank]["even"]["epochs"], strict=True):
             assert epoch["seen"] == expected["seen"]
             assert epoch["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+
+
+def test_the_command_ends_well_in_two_processes_that_log(tiny_model, tmp_path):
+    rows = [
+        {"text": f"filler-{number} {tag}-music-{number % 8}", "label": "music", "language": tag}
+        for number in range(30)
+        for tag in ("de", "en")
+    ]
+    lessons = tmp_path / "train.jsonl"
+    lessons.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out, logs = tmp_path / "small", tmp_path / "logs"
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "leanglot.cli"]
+    call = ["distil", tiny_model, "--training", lessons, "--out", out, "--layers", 1, "--epochs", 2, "--batch-size", 8]
+    logging = ["--log-with", "tensorboard", "--log-folder", logs]
+    done = subprocess.run(
+        [sys.executable, *launch, *map(str, [*call, *logging])],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    assert read_manifest(out).training[0].processes == 2
+    assert list(logs.rglob("events.*"))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

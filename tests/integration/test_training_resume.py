@@ -49,7 +49,9 @@ def save(tensors, path, metadata):
     written += 1
     if when == "writing" and written == last:
         content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
+        path.unlink()
+        # The library writes beside the file and gives it its name at the end.
+        path.with_name(".tmpUORykR").write_bytes(content[: len(content) // 2])
         killed()
 
 checkpoint.save_file = save

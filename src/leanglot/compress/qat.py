@@ -84,7 +84,7 @@ class _Zeros:
     def put(self) -> None:
         """Set them to zero."""
         for weight, zero in self._held:
-            weight.masked_fill_(zero, 0.0)
+            weight.masked_fill_(zero.to(weight.device), 0.0)
 
 
 def resolve(config: QuantizationAware, isa: Collection[str]) -> QuantizationAware:

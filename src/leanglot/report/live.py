@@ -1,19 +1,25 @@
 """The terminal's progress display: which candidate is in which stage, and how far."""
 
+import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from leanglot.progress import Stage
+from leanglot.report.format import duration
+
+SAID_EVERY_S: Final = 60.0
+"""Seconds between two lines on a file or a pipe."""
 
 
 class LiveProgress:
     """Shows a line per candidate while the run goes on; an `Observer` and a context manager.
 
     Args:
-        console: Where to draw; on a file or a pipe, only finished candidates are told.
+        console: Where to draw; on a file or a pipe, a line tells what is finished, and one a minute how far it is.
     """
 
     def __init__(self, console: Console) -> None:
@@ -29,6 +35,7 @@ class LiveProgress:
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._said = time.monotonic()
 
     def __enter__(self) -> "LiveProgress":
         self._progress.start()
@@ -58,10 +65,21 @@ class LiveProgress:
     def advance(self, candidate: str, steps: int = 1) -> None:
         """See `Observer`."""
         self._progress.advance(self._tasks[candidate], steps)
+        if not self._console.is_terminal and time.monotonic() - self._said >= SAID_EVERY_S:
+            self._say(candidate)
 
     def tell(self, candidate: str, text: str) -> None:
         """See `Observer`."""
         self._progress.update(self._tasks[candidate], told=text)
+
+    def _say(self, candidate: str) -> None:
+        """A plain line on how far a candidate is."""
+        self._said = time.monotonic()
+        task = self._progress.tasks[self._tasks[candidate]]
+        left = "" if task.time_remaining is None else f", {duration(task.time_remaining)} left"
+        told = f", {task.fields['told']}" if task.fields["told"] else ""
+        said = f"{candidate}: {task.fields['stage']} {task.completed:,.0f} of {task.total:,.0f}{told}{left}"
+        self._console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _add(self, candidate: str) -> TaskID:
         """A line for a candidate, planned or come up during the run."""

@@ -53,12 +53,13 @@ def _row(name: str, facts: TrainingFacts) -> TrainingRow:
     kept = facts.kept or facts.epochs[-1]
     worst = kept.worst
     seconds = sum(epoch.seconds for epoch in facts.epochs)
-    early = "" if facts.stopped_at is None else f" of {count(facts.steps)}, weights of {count(facts.kept_step)}"
+    early = "" if facts.stopped_at is None else f" of {count(facts.steps)}"
+    taken = "" if facts.kept_step == facts.epochs[-1].step else f", weights of {count(facts.kept_step)}"
     return TrainingRow(
         candidate=name,
         technique=_WORD[facts.technique],
         examples=f"{count(sum(facts.examples.values()))} in {plural(len(facts.examples), 'language')}",
-        steps=f"{count(facts.epochs[-1].step)}{early}",
+        steps=f"{count(facts.epochs[-1].step)}{early}{taken}",
         took=f"{duration(seconds)}, {_memory(facts)}",
         worst=ABSENT if worst is None else f"{language(worst[0])} {percent(worst[1])} of {kept.held_out[worst[0]].n}",
         mean=percent(kept.mean),
@@ -79,10 +80,9 @@ def training_lines(facts: TrainingFacts) -> list[str]:
     took = f"{plural(last.step, 'step')}{processes} in {duration(seconds)}, at most {_memory(facts)} of memory"
     lines = [f"Trained on {learned}: {took}."]
     if facts.stopped_at is not None:
-        lines.append(
-            f"Stopped early after step {count(facts.stopped_at)} of {count(facts.steps)}; "
-            f"the weights are those of step {count(facts.kept_step)}."
-        )
+        lines.append(f"Stopped early after step {count(facts.stopped_at)} of {count(facts.steps)}.")
+    if facts.kept_step != last.step:
+        lines.append(f"The weights are those of step {count(facts.kept_step)}, the best on held-out examples.")
     kept = facts.kept
     if kept is not None and kept.worst is not None:
         tag, accuracy = kept.worst

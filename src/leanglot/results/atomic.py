@@ -45,6 +45,28 @@ def file_atomically(path: Path, size: int | None = None) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def foreign_file_atomically(path: Path) -> Iterator[Path]:
+    """Does as `file_atomically` does for libraries that put temporary files of their own beside what they write.
+
+    Args:
+        path: The file; missing parent folders are made.
+
+    Yields:
+        A path to write to, in a folder of its own.
+
+    Raises:
+        StorageError: When the disk is full or the place not writable; an old file is left as it was.
+    """
+    with scratch_folder(path) as folder:
+        temporary = folder / path.name
+        yield temporary
+        with storage_errors(path):
+            _sync(temporary)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+
+
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Writes bytes as `file_atomically` does.
 

@@ -1,6 +1,7 @@
 """Turns what the operating system says about a failed write into an error with the path and a next step."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Final
 from leanglot.errors import StorageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_TOLD: Final = tuple(os.strerror(code) for code in _FULL)
 _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -58,7 +60,7 @@ def full_disk_errors(path: Path) -> Iterator[None]:
 
 def is_full(error: BaseException) -> bool:
     """Whether an error says that the disk or the quota is full; native libraries say so in words alone."""
-    return getattr(error, "errno", None) in _FULL or "No space left on device" in str(error)
+    return getattr(error, "errno", None) in _FULL or any(told in str(error) for told in _FULL_TOLD)
 
 
 def storage_error(path: Path, error: OSError, needed_bytes: int | None = None) -> StorageError:

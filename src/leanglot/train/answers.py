@@ -194,8 +194,8 @@ class _Store:
         free, needed = shutil.disk_usage(self.folder).free, self._bytes()
         if free < needed + _SPARE_BYTES:
             raise StorageError(
-                f"The teacher's answers take {needed / 2**20:,.1f} MiB, beside which {_SPARE_BYTES / 2**20:.0f} MiB are "
-                f"to stay free, and the disk that holds {self.folder} has {free / 2**20:,.0f} MiB free.",
+                f"The teacher's answers take {needed / 2**20:,.1f} MiB, beside which {_SPARE_BYTES / 2**20:.0f} MiB "
+                f"are to stay free, and the disk that holds {self.folder} has {free / 2**20:,.0f} MiB free.",
                 "Free some, use fewer training texts, or match no hidden states.",
             )
 

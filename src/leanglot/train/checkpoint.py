@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from leanglot.errors import TrainingError
-from leanglot.results.atomic import file_atomically
+from leanglot.results.atomic import foreign_file_atomically
 from leanglot.results.training import Epoch
 
 STATE_NAME: Final = "state.safetensors"
@@ -139,7 +139,7 @@ def _load(path: Path, module: nn.Module, key: str) -> tuple[Progress, dict[str, 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with file_atomically(path, sum(tensor.nbytes for tensor in plain.values())) as temporary:
+    with foreign_file_atomically(path) as temporary:
         save_file(plain, temporary, dict(metadata))
 
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import mean, median
 from typing import Final
 
 import torch
@@ -43,9 +43,22 @@ def watched(config: Training, epoch: Epoch) -> float | None:
 
 
 def best_of(config: Training, epochs: tuple[Epoch, ...]) -> int | None:
-    """Place of the best validation, the first of equals; None where nothing is held out."""
-    found = [(value, -place) for place, epoch in enumerate(epochs) if (value := watched(config, epoch)) is not None]
-    return -max(found)[1] if found else None
+    """Place of the best validation; None where nothing is held out.
+
+    Of few examples the worst language answers as many right again and again: of equals the one with the better mean is
+    best, then that with the smaller loss, then the first.
+    """
+    found = [
+        (value, epoch.mean or 0.0, -_held_out_loss(epoch), -place)
+        for place, epoch in enumerate(epochs)
+        if (value := watched(config, epoch)) is not None
+    ]
+    return -max(found)[-1] if found else None
+
+
+def _held_out_loss(epoch: Epoch) -> float:
+    """Mean over the languages."""
+    return mean(check.loss for check in epoch.held_out.values())
 
 
 def should_stop(config: Training, epochs: tuple[Epoch, ...]) -> bool:

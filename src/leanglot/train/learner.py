@@ -58,7 +58,7 @@ class Learner(nn.Module):
         hard = supervised(output.logits, batch.labels)
         zero = torch.zeros_like(hard)
         soft = zero
-        if batch.teacher_logits is not None:
+        if batch.teacher_logits is not None and self.alpha > 0:
             soft = divergence(output.logits, batch.teacher_logits, self.temperature)
         labelled = batch.labels != IGNORED
         loss = torch.where(labelled, self.alpha * soft + (1 - self.alpha) * hard, soft)
@@ -71,7 +71,7 @@ class Learner(nn.Module):
 
     def present(self, batch: Batch) -> tuple[str, ...]:
         """Those of the `PARTS` that there are."""
-        taught = () if batch.teacher_logits is None else ("teacher",)
+        taught = () if batch.teacher_logits is None or self.alpha == 0 else ("teacher",)
         matched = () if batch.teacher_hidden is None or not self.hidden_layers else ("hidden",)
         return ("loss", "labels", *taught, *matched)
 

@@ -13,7 +13,7 @@ from leanglot.techniques.training import Training
 from leanglot.train.checkpoint import FINAL_NAME, Progress, load_final
 from leanglot.train.distributed import is_main
 from leanglot.train.learner import Learner
-from leanglot.train.processes import accelerator, check_precision
+from leanglot.train.processes import accelerator, check_hardware
 from leanglot.train.rows import Rows
 from leanglot.train.run import Run
 from leanglot.train.workplace import Hook, Trained, Workplace
@@ -75,9 +75,10 @@ def check_trainable(model: nn.Module, config: Training, isa: tuple[str, ...]) ->
         isa: Instruction-set extensions of this machine.
 
     Raises:
-        RecipeError: The hardware lacks the precision, or `freeze` matches nothing or everything.
+        RecipeError: The hardware lacks the precision, a batch has fewer examples than there are processes, or `freeze`
+            matches nothing or everything.
     """
-    check_precision(config, isa)
+    check_hardware(config, isa)
     with _prepared(model, config):
         pass
 

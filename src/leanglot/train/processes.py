@@ -44,25 +44,27 @@ def accelerator(config: Training, isa: tuple[str, ...], tracking: Tracking | Non
         )
     _check(config, isa, made)
     if tracking is not None:
-        made.init_trackers(tracking.project, config=tracking.flat(config))
+        made.init_trackers(tracking.project, config=tracking.flat(config), init_kwargs=tracking.options())
     try:
         yield made
     finally:
         if tracking is not None:
-            made.end_training()
+            # Not `end_training`, which parts the processes while they still have to wait for each other.
+            for tracker in made.trackers:
+                tracker.finish()
         made.free_memory()
 
 
-def check_precision(config: Training, isa: tuple[str, ...], device: str | None = None) -> None:
-    """Refuse a precision that is not to be had.
+def check_hardware(config: Training, isa: tuple[str, ...], device: str | None = None) -> None:
+    """Refuse a precision that is not to be had, and batches too small for the processes.
 
     Args:
-        config: With the precision.
+        config: Precision and batch size.
         isa: Instruction-set extensions of this machine.
         device: ``cpu`` or ``cuda``; None takes what a training would.
 
     Raises:
-        RecipeError: The hardware lacks it.
+        RecipeError: The hardware lacks the precision, or a batch has fewer examples than there are processes.
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() and not on_cpu() else "cpu"
@@ -76,15 +78,15 @@ def check_precision(config: Training, isa: tuple[str, ...], device: str | None =
             )
     if device == "cuda" and config.precision == "bf16" and not torch.cuda.is_bf16_supported():
         raise RecipeError("precision: bf16 is not supported by this GPU.", "Take precision: fp16 or fp32.")
+    if config.batch_size < world_size():
+        raise RecipeError(
+            f"A batch of {config.batch_size} examples cannot be shared out over {world_size()} processes.",
+            f"Give a batch size of {world_size()} or more.",
+        )
 
 
 def _check(config: Training, isa: tuple[str, ...], made: "Accelerator") -> None:
-    check_precision(config, isa, made.device.type)
-    if config.batch_size < made.num_processes:
-        raise RecipeError(
-            f"A batch of {config.batch_size} examples cannot be shared out over {made.num_processes} processes.",
-            f"Give a batch size of {made.num_processes} or more.",
-        )
+    check_hardware(config, isa, made.device.type)
     if made.num_processes != world_size():
         raise RecipeError(
             f"{world_size()} processes were launched; Accelerate sees {made.num_processes}: each would train alone.",

@@ -139,6 +139,7 @@ class Run:
             is_last = number == len(parts) - 1  # only then the processes add their gradients up
             with nullcontext() if is_last else self.processes.no_sync(self.module):
                 values = self.module(batch)
+                self._measure_memory()  # all activations are held now
                 self.processes.backward(values[:, 0].sum() * share)
             found = values.detach().cpu().double().numpy()
             losses.append(found[:, 0])
@@ -147,7 +148,7 @@ class Run:
         return np.concatenate(losses)
 
     def _measure_memory(self) -> None:
-        """Where all gradients and moments are held at once."""
+        """Where most is held at once: the activations, or the gradients and the moments."""
         if self.processes.device.type == "cuda":
             self.peak = max(self.peak, torch.cuda.max_memory_allocated())
         else:

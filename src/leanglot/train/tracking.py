@@ -1,5 +1,6 @@
 """Logs of a training for TensorBoard or MLflow."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -36,6 +37,18 @@ class Tracking:
         """
         require(_NEEDS[self.tracker], self.tracker)
         return {"log_with": self.tracker, "project_dir": str(self.folder)}
+
+    def options(self) -> dict[str, dict[str, object]]:
+        """What Accelerate hands to the tracker itself.
+
+        MLflow logs to the server that ``MLFLOW_TRACKING_URI`` names, else to a database in the folder.
+        """
+        if self.tracker != "mlflow" or "MLFLOW_TRACKING_URI" in os.environ:
+            return {}
+        folder = self.folder.absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        require("mlflow", "mlflow").set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+        return {"mlflow": {"logging_dir": (folder / "artifacts").as_uri()}}
 
     def flat(self, config: Training) -> dict[str, object]:
         """The settings in the plain form that trackers take."""

@@ -101,7 +101,8 @@ def test_candidates_of_one_chain_share_a_chart(trained):
 def test_sentences():
     lines = " ".join(training_lines(facts()))
     assert "1,230 examples in 2 languages, 12 of them without a label: 60 steps in 2 processes in 2 min 30 s" in lines
-    assert "Stopped early after step 60 of 90; the weights are those of step 30." in lines
+    assert "Stopped early after step 60 of 90." in lines
+    assert "The weights are those of step 30, the best on held-out examples." in lines
     assert "the worst is Swahili (sw), 50.0% of 4" in lines
     alone = facts(epochs=(epoch(60, 35, held_out=False),), stopped_at=None, kept_step=60, steps=60, processes=1)
     assert len(training_lines(alone)) == 1

@@ -43,5 +43,7 @@ def test_only_the_system_s_errors_are_translated(tmp_path):
 def test_a_full_disk_is_known_by_its_words_too(tmp_path):
     with pytest.raises(StorageError, match="no space left"), full_disk_errors(tmp_path):
         raise RuntimeError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(StorageError, match="no space left"), full_disk_errors(tmp_path):
+        raise RuntimeError("I/O error: Disk quota exceeded (os error 122)")
     with pytest.raises(RuntimeError, match="other"), full_disk_errors(tmp_path):
         raise RuntimeError("other")

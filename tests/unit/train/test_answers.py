@@ -154,9 +154,7 @@ def test_too_little_space_is_told_with_the_sizes(tiny_classifier, texts, tmp_pat
     with pytest.raises(StorageError) as caught:
         ask_teacher(tiny_classifier, [texts[0]] * 10_000, tmp_path / "answers", "key", LAYERS)
     size = (10_000 * (3 * 4 + 1) + 10_000 * len(texts[0]) * 2 * 32 * 2) / 2**20
-    assert f"answers take {size:,.1f} MiB, beside which 64 MiB are to stay free, and the disk" in str(
-        caught.value
-    )
+    assert f"answers take {size:,.1f} MiB, beside which 64 MiB are to stay free, and the disk" in str(caught.value)
     assert "fewer training texts" in caught.value.hint
     assert asked == []
     assert list((tmp_path / "answers").iterdir()) == []

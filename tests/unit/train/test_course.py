@@ -74,6 +74,20 @@ def test_the_best_validation_depends_on_what_is_watched():
     assert best_of(Training(), (epoch(),)) is None
 
 
+def test_where_the_worst_language_stands_still_the_mean_and_then_the_loss_decide():
+    def ended(right, loss):
+        found = epoch(de=right, sw=60)
+        return found.model_copy(
+            update={"held_out": {tag: check.model_copy(update={"loss": loss}) for tag, check in found.held_out.items()}}
+        )
+
+    epochs = (ended(62, 1.0), ended(80, 0.9), ended(94, 0.8), ended(94, 0.7), ended(94, 0.9))
+    config = Training(patience=2)
+    assert best_of(config, epochs[:3]) == 2
+    assert best_of(config, epochs) == 3
+    assert not should_stop(config, epochs)
+
+
 def test_training_stops_once_patience_is_over():
     epochs = tuple(epoch(de=right) for right in (50, 60, 60, 40, 70))
     config = Training(patience=2)

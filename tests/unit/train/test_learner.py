@@ -64,6 +64,17 @@ def test_without_a_teacher_the_loss_is_that_of_the_labels():
     assert not found["hidden"].any()
 
 
+def test_with_alpha_zero_the_teacher_s_answers_count_for_no_text():
+    batch = batch_of(make_rows(unlabelled=6))
+    learner = make_learner(alpha=0.0, hidden_weight=0.3)
+    found = losses(learner, batch)
+    assert batch.teacher_logits is not None
+    assert torch.allclose(found["loss"], found["labels"] + 0.3 * found["hidden"])
+    assert found["hidden"].all()
+    assert not found["teacher"].any()
+    assert learner.present(batch) == ("loss", "labels", "hidden")
+
+
 def test_hidden_states_are_matched_over_the_tokens_alone():
     batch = batch_of(make_rows())
     learner = make_learner(hidden_weight=0.3)
