@@ -71,10 +71,30 @@ def test_a_student_with_new_weights_for_another_engine(tiny_model, lessons, tmp_
 
 def test_fine_tuning_by_labels_alone_freezing_the_table(tiny_model, lessons, tmp_path, capsys):
     out = tmp_path / "tuned"
-    more = ("--alpha", 0, "--freeze", "word_embeddings", "--balance", "temperature", "--validation", 0)
+    more = (
+        "--warmup",
+        0.5,
+        "--schedule",
+        "cosine",
+        "--clip",
+        0.5,
+        "--weight-decay",
+        0,
+        "--alpha",
+        0,
+        "--freeze",
+        "word_embeddings",
+        "--balance",
+        "temperature",
+        "--validation",
+        0,
+    )
     printed = run(capsys, "distil", tiny_model, "--training", lessons, "--out", out, *QUICK, *more)
     before, after = (load_text_classifier(folder).module.get_input_embeddings().weight for folder in (tiny_model, out))
     assert before.equal(after)
+    (step,) = read_manifest(out).recipe
+    how = step.training
+    assert (how.warmup, how.schedule, how.clip, how.weight_decay) == (0.5, "cosine", 0.5, 0.0)
     assert "n/a" in printed  # nothing was held out
 
 
@@ -110,6 +130,10 @@ def bad(argument: object, *more: object) -> tuple[object, ...]:
         (bad("--take", "middle"), "student.take"),
         (bad("--balance", "fair"), "training.balance"),
         (bad("--balance", "traffic"), "need each other"),
+        (bad("--warmup", 2), "training.warmup"),
+        (bad("--schedule", "square"), "training.schedule"),
+        (bad("--weight-decay", 1), "training.weight_decay"),
+        (bad("--clip", 0), "training.clip"),
         (bad("--patience", 1, "--validation", 0), "patience needs held-out examples"),
         (bad("--freeze", "nothing"), "freeze: 'nothing' matches no layer with weights"),
         (bad("--precision", "fp16"), "fp16 needs a GPU"),

@@ -61,6 +61,12 @@ def distil(
     batch_size: Annotated[int, typer.Option(help="Examples per step, over all processes.")] = 64,
     micro_batch: Annotated[int | None, typer.Option(help="Most examples at once; gradients add up.")] = None,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 1e-4,
+    warmup: Annotated[float | None, typer.Option(help="Share of the steps in which it rises; 0.1 by default.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="How it falls: linear (the default), cosine, or constant.")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of all matrices; 0.01 by default.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; 1 by default.")] = None,
     balance: Annotated[
         str, typer.Option(help="Over the languages: uniform, proportional, temperature or traffic.")
     ] = "uniform",
@@ -108,9 +114,10 @@ def distil(
     schooling: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "micro_batch": micro_batch}
     schooling |= {"learning_rate": learning_rate, "balance": balance, "temperature": sampling_temperature, "seed": seed}
     schooling |= {"validation": validation, "patience": patience, "watch": watch, "precision": precision}
-    schooling |= {"dropout": dropout, "freeze": tuple(freeze or ())} | (
-        {"traffic": language_shares(traffic)} if traffic else {}
-    )
+    schooling |= {"dropout": dropout, "freeze": tuple(freeze or ())}
+    further = {"warmup": warmup, "schedule": schedule, "weight_decay": weight_decay, "clip": clip}
+    schooling |= {name: value for name, value in further.items() if value is not None}
+    schooling |= {"traffic": language_shares(traffic)} if traffic else {}
     step: dict[str, Any] = {"technique": "distil", "temperature": temperature, "alpha": alpha, "training": schooling}
     step |= {"student": _student(context, student, sizes, take, wider=wider)}
     step |= {"hidden": {"weight": match_hidden}} if match_hidden else {}
