@@ -96,7 +96,7 @@ def main() -> None:
         train_missing(list(plans(options.layers, options.seeds)), options.epochs)
     from distillation_table import write_table
 
-    Console().print(write_table(RESULTS))
+    Console(soft_wrap=True).print(write_table(RESULTS))
 
 
 def train_missing(wanted: Sequence[Plan], epochs: float) -> None:

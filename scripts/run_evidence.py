@@ -29,7 +29,7 @@ def main() -> None:
             continue
         text = page(name, title, read_report(path.parent))
         (ROOT / "docs" / "evidence" / f"{name}.md").write_text(text, encoding="utf-8")
-        Console().print(text)
+        Console(soft_wrap=True).print(text)
 
 
 def page(name: str, title: str, report: RunReport) -> str:
