@@ -104,6 +104,7 @@ def train_missing(wanted: Sequence[Plan], epochs: float) -> None:
     data, teacher = demo_data(), trimmed_teacher()
     right = np.asarray(data.test.labels)
     before = answers(teacher, data) == right
+    own = summary(before, data)
     precision = "bf16" if has_arithmetic("bf16", read_environment(1).isa) else "fp32"
     examples = training_examples(data.train, "demo", data.test)
     for plan in wanted:
@@ -113,15 +114,15 @@ def train_missing(wanted: Sequence[Plan], epochs: float) -> None:
         student = carry_out(teacher, (plan.step(epochs, precision),), making).model
         after = answers(student, data) == right
         verdicts = judge(before.astype(float), after.astype(float), data.test.languages, groups=data.test.groups)
-        student_summary = summary(after, data) | {
+        found = summary(after, data) | {
             "seconds": round(time.monotonic() - started),
             "epochs": epochs,
             "precision": precision,
             "harmed": [tag for tag, verdict in verdicts.items() if verdict.verdict == "harmed"],
             "safe": [tag for tag, verdict in verdicts.items() if verdict.verdict == "safe"],
         }
-        keep(plan, student_summary, summary(before, data))
-        Console().print(f"{plan.name}: {student_summary['macro_accuracy']:.4f}")
+        keep(plan, found, own)
+        Console().print(f"{plan.name}: {found['macro_accuracy']:.4f}")
 
 
 def keep(plan: Plan, student: dict[str, Any], teacher: dict[str, Any]) -> None:

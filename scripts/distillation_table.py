@@ -2,10 +2,13 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+
+from leanglot.charts.quantities import percent, points
 
 FEW: Final = 80
 Students = dict[str, dict[str, Any]]
@@ -64,17 +67,17 @@ def overview(teacher: dict[str, Any], kinds: dict[str, list[dict[str, Any]]]) ->
         macro = [seed["macro_accuracy"] for seed in seeds]
         worst, sure = ([worst_drop(teacher, seed, least) for seed in seeds] for least in (0, FEW))
         drops = [teacher["macro_accuracy"] - value for value in macro]
-        beyond = [100 * (drop - mean) for (_, drop), mean in zip(sure, drops, strict=True)]
+        beyond = [drop - mean for (_, drop), mean in zip(sure, drops, strict=True)]
         harmed = Counter(tag for seed in seeds for tag in seed["harmed"])
         rows.append(
             [
                 kind.replace("-", ", "),
                 str(len(seeds)),
-                spread([100 * value for value in macro], "%"),
+                spread(macro, percent),
                 percent(float(np.mean(macro)) / teacher["macro_accuracy"]),
-                spread([100 * drop for drop in drops]),
+                spread(drops),
                 *(
-                    f"{spread([100 * drop for _, drop in found])} {', '.join(sorted({tag for tag, _ in found}))}"
+                    f"{spread([drop for _, drop in found])} {', '.join(sorted({tag for tag, _ in found}))}"
                     for found in (worst, sure)
                 ),
                 spread(beyond),
@@ -92,7 +95,7 @@ def languages(teacher: dict[str, Any], kinds: dict[str, list[dict[str, Any]]]) -
             tag,
             str(teacher["n"][tag]),
             percent(own),
-            *(f"{100 * float(np.mean([seed['accuracy'][tag] for seed in seeds])):.1f}" for seeds in kinds.values()),
+            *(percent(float(np.mean([seed["accuracy"][tag] for seed in seeds]))) for seeds in kinds.values()),
         ]
         for tag, own in teacher["accuracy"].items()
     ]
@@ -106,15 +109,15 @@ def worst_drop(teacher: dict[str, Any], student: dict[str, Any], least: int) -> 
     return tag, drops[tag]
 
 
-def spread(values: list[float], unit: str = "") -> str:
-    """Mean, smallest and largest; without a minus sign on what rounds to zero."""
-    mean, least, most = (f"{each:.1f}".replace("-0.0", "0.0") for each in (np.mean(values), min(values), max(values)))
-    return f"{mean}{unit}" if least == most else f"{mean}{unit} ({least} to {most})"
+def in_points(fraction: float) -> str:
+    """A difference in points, below 0 a gain."""
+    return points(fraction, signed=False)
 
 
-def percent(share: float) -> str:
-    """A share with one decimal."""
-    return f"{100 * share:.1f}%"
+def spread(fractions: list[float], show: Callable[[float], str] = in_points) -> str:
+    """Mean, smallest and largest."""
+    mean, least, most = map(show, (float(np.mean(fractions)), min(fractions), max(fractions)))
+    return mean if least == most else f"{mean} ({least} to {most})"
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:

@@ -7,9 +7,10 @@ recipes/NAME.yaml --out runs/NAME`` makes, and leaves out a run that is not ther
 from pathlib import Path
 from typing import Final
 
-from distillation_table import FEW, markdown, percent
+from distillation_table import FEW, in_points, markdown
 from rich.console import Console
 
+from leanglot.charts.quantities import megabytes, percent
 from leanglot.results.folder import read_report
 from leanglot.results.records import Candidate, RunReport
 
@@ -51,7 +52,7 @@ def overview(candidates: list[Candidate]) -> str:
     """A row per candidate."""
     head = [
         "Candidate",
-        "Size, MB",
+        "Size",
         "Mean accuracy",
         "Mean drop",
         "Worst drop",
@@ -66,42 +67,30 @@ def row(candidate: Candidate) -> list[str]:
     """One candidate."""
     found = candidate.languages
     drops = {tag: each.drop for tag, each in found.items() if each.drop is not None}
-    size = f"{candidate.size_bytes / 1e6:.1f}" if candidate.size_bytes is not None else "n/a"
-    answered = [each.candidate for each in found.values() if each.candidate is not None]
-    accuracy = sum(answered) / len(answered)
+    size, accuracy = megabytes(candidate.size_bytes), percent(candidate.macro_accuracy)
     if not drops:
-        return [candidate.name, size, percent(accuracy), *["reference"] * 4, ""]
+        return [candidate.name, size, accuracy, *["reference"] * 4, ""]
     sure = {tag: drop for tag, drop in drops.items() if found[tag].n >= FEW}
     verdicts = [each.verdict for each in found.values()]
     counts = " / ".join(str(verdicts.count(each)) for each in ("safe", "harmed", "inconclusive"))
     harmed = ", ".join(tag for tag, each in found.items() if each.verdict == "harmed")
-    mean = points(sum(drops.values()) / len(drops))
-    return [candidate.name, size, percent(accuracy), mean, worst(drops), worst(sure), counts, harmed or "none"]
+    mean = in_points(sum(drops.values()) / len(drops))
+    return [candidate.name, size, accuracy, mean, worst(drops), worst(sure), counts, harmed or "none"]
 
 
 def worst(drops: dict[str, float]) -> str:
     """The language that loses most, and how much."""
     tag = max(drops, key=lambda each: drops[each])
-    return f"{points(drops[tag])} {tag}" if drops[tag] > 0 else "no drop"
-
-
-def points(drop: float) -> str:
-    """A difference of shares in points."""
-    return f"{100 * drop:.1f}".replace("-0.0", "0.0")
+    return f"{in_points(drops[tag])} {tag}" if drops[tag] > 0 else "no drop"
 
 
 def languages(candidates: list[Candidate]) -> str:
     """A row per language, a column per candidate."""
     rows = [
-        [tag, str(each.n), *(share(candidate.languages[tag].candidate) for candidate in candidates)]
+        [tag, str(each.n), *(percent(candidate.languages[tag].candidate) for candidate in candidates)]
         for tag, each in candidates[0].languages.items()
     ]
     return markdown(["Language", "n", *(each.name for each in candidates)], rows)
-
-
-def share(accuracy: float | None) -> str:
-    """An accuracy in percent."""
-    return "n/a" if accuracy is None else f"{100 * accuracy:.1f}"
 
 
 if __name__ == "__main__":

@@ -71,25 +71,9 @@ def test_a_student_with_new_weights_for_another_engine(tiny_model, lessons, tmp_
 
 def test_fine_tuning_by_labels_alone_freezing_the_table(tiny_model, lessons, tmp_path, capsys):
     out = tmp_path / "tuned"
-    more = (
-        "--warmup",
-        0.5,
-        "--schedule",
-        "cosine",
-        "--clip",
-        0.5,
-        "--weight-decay",
-        0,
-        "--alpha",
-        0,
-        "--freeze",
-        "word_embeddings",
-        "--balance",
-        "temperature",
-        "--validation",
-        0,
-    )
-    printed = run(capsys, "distil", tiny_model, "--training", lessons, "--out", out, *QUICK, *more)
+    course = ("--warmup", 0.5, "--schedule", "cosine", "--clip", 0.5, "--weight-decay", 0)
+    more = ("--alpha", 0, "--freeze", "word_embeddings", "--balance", "temperature", "--validation", 0)
+    printed = run(capsys, "distil", tiny_model, "--training", lessons, "--out", out, *QUICK, *course, *more)
     before, after = (load_text_classifier(folder).module.get_input_embeddings().weight for folder in (tiny_model, out))
     assert before.equal(after)
     (step,) = read_manifest(out).recipe

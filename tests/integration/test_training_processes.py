@@ -113,17 +113,11 @@ told["distilled"] = {
 """
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory, tiny_model):
-    """The folder that two processes trained in, and what each told."""
-    work = tmp_path_factory.mktemp("together")
-    script = work / "train.py"
-    script.write_text(SCRIPT.replace("TESTS", repr(str(Path(__file__).parents[1]))), encoding="utf-8")
-    configs = json.dumps({name: config.model_dump(mode="json") for name, config in CONFIGS.items()})
-    # What `accelerate launch` calls for several processes; for CPUs alone it needs MPI.
+def run_in_two_processes(*call: object) -> str:
+    """Do what `accelerate launch` does for several processes; for CPUs alone it needs MPI. Returns what they told."""
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [sys.executable, *launch, str(script), str(work), configs, str(tiny_model)],
+        [sys.executable, *launch, *map(str, call)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         check=False,
@@ -131,6 +125,17 @@ def together(tmp_path_factory, tiny_model):
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory, tiny_model):
+    """The folder that two processes trained in, and what each told."""
+    work = tmp_path_factory.mktemp("together")
+    script = work / "train.py"
+    script.write_text(SCRIPT.replace("TESTS", repr(str(Path(__file__).parents[1]))), encoding="utf-8")
+    configs = json.dumps({name: config.model_dump(mode="json") for name, config in CONFIGS.items()})
+    run_in_two_processes(script, work, configs, tiny_model)
     return work, [json.loads((work / f"told-{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
 
 
@@ -214,19 +219,9 @@ def test_the_command_ends_well_in_two_processes_that_log(tiny_model, tmp_path):
     lessons = tmp_path / "train.jsonl"
     lessons.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     out, logs = tmp_path / "small", tmp_path / "logs"
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "leanglot.cli"]
     call = ["distil", tiny_model, "--training", lessons, "--out", out, "--layers", 1, "--epochs", 2, "--batch-size", 8]
     logging = ["--log-with", "tensorboard", "--log-folder", logs]
-    done = subprocess.run(
-        [sys.executable, *launch, *map(str, [*call, *logging])],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in run_in_two_processes("-m", "leanglot.cli", *call, *logging)
     assert read_manifest(out).training[0].processes == 2
     assert list(logs.rglob("events.*"))
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

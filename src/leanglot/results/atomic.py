@@ -36,9 +36,7 @@ def file_atomically(path: Path, size: int | None = None) -> Iterator[Path]:
         with storage_errors(path, size):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            _sync(temporary)
-            temporary.replace(path)
-            _sync_folder(path.parent)
+            _put(temporary, path)
     finally:
         # Not missing_ok: it does not cover a parent that is itself a file.
         with suppress(OSError):
@@ -58,13 +56,10 @@ def foreign_file_atomically(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: When the disk is full or the place not writable; an old file is left as it was.
     """
-    with scratch_folder(path) as folder:
+    with scratch_folder(path) as folder, storage_errors(path):
         temporary = folder / path.name
         yield temporary
-        with storage_errors(path):
-            _sync(temporary)
-            temporary.replace(path)
-            _sync_folder(path.parent)
+        _put(temporary, path)
 
 
 def write_bytes_atomically(path: Path, data: bytes) -> None:
@@ -164,6 +159,13 @@ def remove_leftovers(folder: Path) -> tuple[str, ...]:
                 _remove(entry)
             done.append(entry.name)
     return tuple(done)
+
+
+def _put(file: Path, path: Path) -> None:
+    """Give a written file its name."""
+    _sync(file)
+    file.replace(path)
+    _sync_folder(path.parent)
 
 
 def _exchange(new: Path, path: Path) -> None:
