@@ -91,6 +91,7 @@ def build() -> RunReport:
     rng = random.Random(20250117)
     right = {tag: round(ACCURACY.get(tag, 0.93) * n) for tag, n in EXAMPLES.items()}
     return RunReport(
+        schema_version=1,
         created_at=datetime(2025, 1, 17, 9, 30, tzinfo=UTC),
         environment=Environment(
             cpu="Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz",

@@ -1,5 +1,7 @@
 """The settings of a run, and reading them from YAML."""
 
+from leanglot.config.costs import Costs, Infrastructure
+from leanglot.config.deciding import RoutingConfig, SearchConfig
 from leanglot.config.loading import (
     MAX_CONFIG_BYTES,
     load_config,
@@ -26,9 +28,13 @@ __all__ = [
     "MAX_CONFIG_BYTES",
     "CandidateConfig",
     "Columns",
+    "Costs",
     "DataConfig",
+    "Infrastructure",
     "RepairConfig",
+    "RoutingConfig",
     "RunConfig",
+    "SearchConfig",
     "load_config",
     "load_recipes",
     "make_candidate",

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from leanglot.config.costs import Costs
+from leanglot.config.deciding import RoutingConfig, SearchConfig
 from leanglot.techniques import FfnPruning, HeadPruning, Int8, MagnitudePruning, Recipe, Runtime, TrimVocabulary
 from leanglot.techniques.support import recipe_fault
 from leanglot.techniques.targets import TargetIsa
@@ -217,6 +219,9 @@ class RunConfig(BaseModel):
         repair: Put layers of quantized candidates that harm a language back to FP32; None leaves them as they are.
         candidates: The variants to try. The baseline, plain PyTorch in FP32, is always added.
         steps: Measure candidates of several steps after each of them too, and show what each step did.
+        costs: What predictions and errors cost; None leaves the candidates without prices.
+        search: Search recipes in place of trying ``candidates``; None tries these.
+        routing: Spread the languages over candidates and write an artifact that routes; None leaves that out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -242,3 +247,6 @@ class RunConfig(BaseModel):
         default_factory=_usual_candidates
     )
     steps: bool = Field(default=True, strict=True)
+    costs: Costs | None = None
+    search: SearchConfig | None = None
+    routing: RoutingConfig | None = None

@@ -5,7 +5,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.results.pricing import MonthlyCost, Pricing
 from leanglot.results.repairs import Repair
+from leanglot.results.routing import RoutingFacts
 from leanglot.results.shaping import PruningFacts, TokenChange, VocabularyFacts
 from leanglot.results.training import TrainingFacts
 from leanglot.results.verdicts import Verdict, VerdictKind
@@ -19,19 +21,48 @@ __all__ = [
     "Goal",
     "LanguageResult",
     "Latency",
+    "LatencySpread",
     "LedgerRow",
+    "MonthlyCost",
+    "Pricing",
     "Recommendation",
     "Repair",
+    "RoutingFacts",
     "RunReport",
     "Status",
     "Verdict",
     "VerdictKind",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Version 2 added costs, routing and the spread of latencies; version 1 is read as it is."""
 
 Status = Literal["baseline", "certified", "unrefuted", "rejected", "failed"]
 Goal = Literal["speed", "accuracy", "size", "balanced", "cost"]
+
+
+class LatencySpread(BaseModel):
+    """How the latency of one text spreads in one language, in milliseconds; None where so few calls cannot tell.
+
+    Attributes:
+        n: Number of timed calls.
+        low: Shortest.
+        p25: Lower quartile.
+        p50: Median.
+        p75: Upper quartile.
+        p90: 90th percentile; None under 64 calls.
+        high: Longest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int = Field(ge=0)
+    low: float | None
+    p25: float | None
+    p50: float | None
+    p75: float | None
+    p90: float | None
+    high: float | None
 
 
 class LanguageResult(BaseModel):
@@ -47,6 +78,7 @@ class LanguageResult(BaseModel):
         precision: Macro precision over the same labels.
         recall: Macro recall over the same labels.
         latency_p50_ms: Median latency of one text of this language at batch size 1, tokenization outside.
+        latency_spread: How the latency of one text spreads; None where that was not kept.
         tokens_per_example: Mean number of tokens of this language's examples, special tokens included.
         truncated: Examples cut at the model's maximum length.
     """
@@ -73,6 +105,7 @@ class LanguageResult(BaseModel):
     precision: float | None = None
     recall: float | None = None
     latency_p50_ms: float | None = None
+    latency_spread: LatencySpread | None = None
     tokens_per_example: float | None = None
     truncated: int = 0
 
@@ -161,7 +194,7 @@ class Candidate(BaseModel):
         precision: Macro precision.
         recall: Macro recall.
         languages: Results by language tag.
-        monthly_cost: Reserved for the priced decision; None until costs are given.
+        monthly_cost: What it costs in a month; None until costs are given.
         pareto: Whether no other candidate is at least as good in latency, size and worst drop, and better in one.
         warnings: Things the owner should know, one sentence each.
         alarms: What was measured and must be known before shipping, each with a stable code.
@@ -200,7 +233,7 @@ class Candidate(BaseModel):
     precision: float | None = None
     recall: float | None = None
     languages: dict[str, LanguageResult] = {}
-    monthly_cost: None = None
+    monthly_cost: MonthlyCost | None = None
     pareto: bool | None = None
     warnings: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
@@ -293,6 +326,8 @@ class RunReport(BaseModel):
         candidates: All candidates, the baseline first.
         recommendations: One answer per goal.
         routing: Language to candidate; None until routing is asked for.
+        routing_facts: What that routing gains; None until routing is asked for.
+        pricing: How the candidates were priced; None until costs are given.
         repairs: What repair found, by the name of the candidate that harmed a language.
         chains: For each candidate of several steps, the candidates that show its way step by step: the baseline first,
             itself last.
@@ -300,7 +335,7 @@ class RunReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     created_at: datetime
     environment: Environment
     data: DataSummary
@@ -311,6 +346,8 @@ class RunReport(BaseModel):
     candidates: tuple[Candidate, ...]
     recommendations: dict[Goal, Recommendation]
     routing: dict[str, str] | None = None
+    routing_facts: RoutingFacts | None = None
+    pricing: Pricing | None = None
     repairs: dict[str, Repair] = {}
     chains: dict[str, tuple[str, ...]] = {}
 

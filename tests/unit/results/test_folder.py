@@ -105,7 +105,7 @@ def test_a_report_of_the_first_schema_stays_readable(tmp_path):
 def test_a_report_of_a_newer_leanglot_says_so(tmp_path):
     newer = json.dumps({**json.loads(SCHEMA_1), "schema_version": 7, "unheard_of": 1})
     message = damaged(tmp_path, newer.encode())
-    assert "made by a newer leanglot (schema 7; this one reads up to 1)" in message
+    assert "made by a newer leanglot (schema 7; this one reads up to 2)" in message
     with pytest.raises(RunError, match="pip install -U leanglot"):
         read_report(tmp_path)
 
