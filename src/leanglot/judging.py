@@ -138,6 +138,7 @@ def _language(trial: Trial, tag: str, quality: Quality, verdict: Verdict | None)
         precision=own.precision,
         recall=own.recall,
         latency_p50_ms=trial.speed.languages_p50_ms.get(tag),
+        latency_spread=trial.speed.languages_spread.get(tag),
         tokens_per_example=trial.evaluated.tokens_per_example[tag],
         truncated=trial.evaluated.truncated[tag],
     )

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from leanglot.measure.calls import settle, timed_call
 from leanglot.measure.neighbours import NeighbourWatch
 from leanglot.results.measures import Speed
-from leanglot.results.records import Latency
+from leanglot.results.records import Latency, LatencySpread
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
 
-# Fewest calls for a percentile: with fewer, too few of them lie beyond it to place it.
+# Fewest calls for a percentile: with fewer, all of them may well lie on one side of it.
+QUARTILE_CALLS: Final = 23
+P90_CALLS: Final = 64
 P95_CALLS: Final = 130
 P99_CALLS: Final = 662
 _WARM_UP: Final = 12
@@ -77,10 +79,12 @@ def measure_speed(
         rates = _throughputs(runners, work)
         tokenization = _tokenization(candidate, work.texts)
     own, own_rate, both = times[-1], rates[-1], ~np.isnan(times[0])
+    spreads = _by_language(own, work.languages)
     return Speed(
         latency_ms=summarize_latency(own),
         tokenization_p50_ms=float(np.median(tokenization)),
-        languages_p50_ms=_by_language(own, work.languages),
+        languages_p50_ms={tag: spread.p50 for tag, spread in spreads.items()},
+        languages_spread=spreads,
         throughput_per_s=own_rate,
         speedup=None if baseline is None else float(np.median(times[0][both]) / np.median(own[both])),
         throughput_gain=None if baseline is None else own_rate / rates[0],
@@ -108,6 +112,27 @@ def summarize_latency(times: Milliseconds) -> Latency:
         p95=None if "p95" in missing else float(np.percentile(times, 95)),
         p99=None if "p99" in missing else float(np.percentile(times, 99)),
         missing=missing,
+    )
+
+
+def spread_latency(times: Milliseconds) -> LatencySpread:
+    """The quantiles of one language's calls that so many of them can place.
+
+    Args:
+        times: Milliseconds per call, shape (calls,).
+    """
+
+    def quantile(share: float, needed: int) -> float | None:
+        return float(np.quantile(times, share)) if len(times) >= needed else None
+
+    return LatencySpread(
+        n=len(times),
+        low=quantile(0, _LANGUAGE_CALLS),
+        p25=quantile(0.25, QUARTILE_CALLS),
+        p50=quantile(0.5, _LANGUAGE_CALLS),
+        p75=quantile(0.75, QUARTILE_CALLS),
+        p90=quantile(0.9, P90_CALLS),
+        high=quantile(1, _LANGUAGE_CALLS),
     )
 
 
@@ -156,11 +181,8 @@ def _tokenization(runner: Classifier, texts: Sequence[str]) -> Milliseconds:
     return np.asarray(times)
 
 
-def _by_language(times: Milliseconds, languages: Sequence[str]) -> dict[str, float | None]:
+def _by_language(times: Milliseconds, languages: Sequence[str]) -> dict[str, LatencySpread]:
     grouped: dict[str, list[float]] = defaultdict(list)
     for language, value in zip(languages, times, strict=True):
         grouped[language].append(float(value))
-    return {
-        language: float(np.median(values)) if len(values) >= _LANGUAGE_CALLS else None
-        for language, values in sorted(grouped.items())
-    }
+    return {language: spread_latency(np.asarray(values)) for language, values in sorted(grouped.items())}

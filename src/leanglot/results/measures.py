@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from leanglot.results.records import Latency, LedgerRow
+from leanglot.results.records import Latency, LatencySpread, LedgerRow
 from leanglot.techniques import Runtime
 
 
@@ -66,6 +66,7 @@ class Speed(BaseModel):
         latency_ms: At batch size 1, tokenization outside.
         tokenization_p50_ms: Median time to tokenize one text.
         languages_p50_ms: Median latency by language; None under five calls.
+        languages_spread: How the latency spreads by language; empty where a run of an earlier version timed it.
         throughput_per_s: Examples per second in token-budget batches.
         speedup: Baseline's median latency divided by this one's; None for the baseline itself.
         throughput_gain: This one's throughput divided by the baseline's; None for the baseline itself.
@@ -77,6 +78,7 @@ class Speed(BaseModel):
     latency_ms: Latency
     tokenization_p50_ms: float
     languages_p50_ms: dict[str, float | None]
+    languages_spread: dict[str, LatencySpread] = {}
     throughput_per_s: float
     speedup: float | None = None
     throughput_gain: float | None = None

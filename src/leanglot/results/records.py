@@ -46,12 +46,12 @@ class LatencySpread(BaseModel):
 
     Attributes:
         n: Number of timed calls.
-        low: Shortest.
-        p25: Lower quartile.
-        p50: Median.
-        p75: Upper quartile.
+        low: Shortest; None under 5 calls.
+        p25: Lower quartile; None under 23 calls.
+        p50: Median; None under 5 calls.
+        p75: Upper quartile; None under 23 calls.
         p90: 90th percentile; None under 64 calls.
-        high: Longest.
+        high: Longest; None under 5 calls.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

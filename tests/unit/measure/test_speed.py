@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from leanglot.measure.speed import P95_CALLS, P99_CALLS, Workload, measure_speed, summarize_latency
+from leanglot.measure.speed import P95_CALLS, P99_CALLS, Workload, measure_speed, spread_latency, summarize_latency
 from leanglot.measure.subject import in_memory
+from leanglot.results.measures import Speed
 from leanglot.runtimes.classifier import Classifier
 
 
@@ -123,3 +124,32 @@ def test_a_language_with_fewer_than_five_calls_has_no_median(with_predictor, wor
     assert speed.languages_p50_ms["sw"] is None
     assert speed.languages_p50_ms["de"] >= 1
     assert speed.languages_p50_ms["en"] >= 1
+    assert speed.languages_spread["sw"].n == 4
+    assert speed.languages_spread["sw"].high is None
+    assert speed.languages_spread["de"].low <= speed.languages_p50_ms["de"] <= speed.languages_spread["de"].high
+
+
+@pytest.mark.parametrize(
+    ("calls", "absent"),
+    [
+        (4, {"low", "p25", "p50", "p75", "p90", "high"}),
+        (5, {"p25", "p75", "p90"}),
+        (22, {"p25", "p75", "p90"}),
+        (23, {"p90"}),
+        (63, {"p90"}),
+        (64, set()),
+    ],
+)
+def test_a_language_s_quantile_needs_its_calls(calls, absent):
+    spread = spread_latency(np.arange(calls, dtype=float))
+    known = {"low": 0, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "high": 1}
+    assert spread.n == calls
+    for name, share in known.items():
+        expected = None if name in absent else pytest.approx(share * (calls - 1))
+        assert getattr(spread, name) == expected, name
+
+
+def test_a_timing_stored_before_spreads_were_kept_is_still_read(with_predictor, work):
+    stored = measure_speed(with_predictor(Stub("only")), None, work).model_dump(mode="json")
+    del stored["languages_spread"]
+    assert Speed.model_validate(stored).languages_spread == {}
