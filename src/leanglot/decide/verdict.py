@@ -28,7 +28,7 @@ class _Rule:
 
     Attributes:
         scale: The scale of the scores.
-        margin: Largest harmless drop.
+        margin: Largest harmless drop of the language.
         alpha: Error level.
         tests: Number of languages tested together.
     """
@@ -43,7 +43,7 @@ def judge(
     baseline: ArrayLike,
     candidate: ArrayLike,
     languages: ArrayLike,
-    margin: float = 0.01,
+    margin: float | Mapping[str, float] = 0.01,
     alpha: float = 0.05,
     groups: ArrayLike | None = None,
     seed: int = 0,
@@ -76,7 +76,8 @@ def judge(
             ``(n,)``.
         candidate: Scores of the candidate on the same examples in the same order, shape ``(n,)``.
         languages: Language tag of each example, shape ``(n,)``.
-        margin: Largest harmless drop, in the unit of the scores: 0.01 is one point of accuracy.
+        margin: Largest harmless drop, in the unit of the scores: 0.01 is one point of accuracy. One for all languages,
+            or one by language tag, for each language of the examples and no other.
         alpha: Error level: the chance that a drop as large as the margin passes as safe in one language, and
             the chance that any language is called harmed when in all of them changes are as likely as their
             opposites.
@@ -91,18 +92,21 @@ def judge(
 
     Raises:
         DataError: No examples, unequal lengths, a score that is no finite number, a missing tag or group id,
-            or a margin, alpha or seed out of range.
+            a margin, alpha or seed out of range, or a margin too few or too many.
     """
     scores = split_by_language(baseline, candidate, languages, groups)
     scale = scale_of(scores)
-    _check_settings(margin, alpha, seed, scale)
+    margins = _by_language(margin, scores)
+    _check_settings(margins, alpha, seed, scale)
     evidence = {
         tag: examine(pair, scale, alpha, np.random.default_rng([seed, *tag.encode()])) for tag, pair in scores.items()
     }
     adjusted = holm({tag: each.p_value if each.testable(alpha) else None for tag, each in evidence.items()})
     tests = sum(p is not None for p in adjusted.values())
-    rule = _Rule(scale, margin, alpha, max(1, tests))
-    return {tag: _decide(each, adjusted[tag], rule) for tag, each in evidence.items()}
+    return {
+        tag: _decide(each, adjusted[tag], _Rule(scale, margins[tag], alpha, max(1, tests)))
+        for tag, each in evidence.items()
+    }
 
 
 def candidate_status(languages: Mapping[str, Verdict]) -> tuple[Status, str]:
@@ -188,12 +192,30 @@ def _samples_needed(evidence: Evidence, rule: _Rule) -> int | None:
     return needed if needed <= MOST_ASKED else None
 
 
-def _check_settings(margin: float, alpha: float, seed: int, scale: Scale) -> None:
+def _by_language(margin: float | Mapping[str, float], scores: Mapping[str, object]) -> dict[str, float]:
+    if not isinstance(margin, Mapping):
+        return dict.fromkeys(scores, margin)
+    faults = [f"{tag} has examples and no margin" for tag in scores if tag not in margin]
+    faults += [f"{tag} has a margin and no examples" for tag in margin if tag not in scores]
+    if faults:
+        raise DataError(
+            f"The margins do not fit the languages: {'; '.join(faults)}.",
+            "Give one margin for all languages, or one for each that has examples.",
+        )
+    return dict(margin)
+
+
+def _check_settings(margins: Mapping[str, float], alpha: float, seed: int, scale: Scale) -> None:
     highest = 1.0 if scale.fraction else math.inf
-    if not _is_number(margin) or not SMALLEST_MARGIN <= margin < highest:
-        limits = f"at least {SMALLEST_MARGIN:g}" + (" and below 1" if scale.fraction else " and finite")
-        unit = ", such as 0.01 for one point" if scale.fraction else ""
-        raise DataError(f"The margin is {margin!r}.", f"It is the largest harmless drop: a number {limits}{unit}.")
+    one = len(set(map(repr, margins.values()))) == 1
+    for tag, margin in margins.items():
+        if not _is_number(margin) or not SMALLEST_MARGIN <= margin < highest:
+            limits = f"at least {SMALLEST_MARGIN:g}" + (" and below 1" if scale.fraction else " and finite")
+            unit = ", such as 0.01 for one point" if scale.fraction else ""
+            whose = "" if one else f" of {tag}"
+            raise DataError(
+                f"The margin{whose} is {margin!r}.", f"It is the largest harmless drop: a number {limits}{unit}."
+            )
     if not _is_number(alpha) or not 0 < alpha <= 0.5:
         raise DataError(f"The error level alpha is {alpha!r}.", "It is above 0 and at most 0.5; 0.05 is usual.")
     if seed < 0:

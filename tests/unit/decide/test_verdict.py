@@ -370,6 +370,51 @@ def test_a_margin_above_one_is_fine_for_scores_that_are_no_fractions():
     assert judge([20.0, 50.0], [21.0, 49.0], ["de", "de"], margin=2)["de"].verdict == "inconclusive"
 
 
+# A margin for each language
+
+
+def two_languages(margin, **settings):
+    """The same answers, 6 lost and 4 won of 900, in two languages."""
+    baseline, candidate = answers(6, 4, 900)
+    return judge(baseline * 2, candidate * 2, ["de"] * 900 + ["th"] * 900, margin=margin, **settings)
+
+
+def test_each_language_is_held_to_its_own_margin():
+    bound = two_languages(0.01)["de"].drop_bound
+    found = two_languages({"de": bound / 2, "th": bound * 2})
+    assert (found["de"].verdict, found["th"].verdict) == ("inconclusive", "safe")
+    assert found["de"].samples_needed == two_languages(bound / 2)["th"].samples_needed > 0
+    assert found["th"].samples_needed == 0
+    assert found["th"].reason.endswith(f"is below the margin of {200 * bound:.1f}.")
+
+
+def test_equal_margins_by_language_are_one_margin():
+    assert two_languages({"de": 0.01, "th": 0.01}) == two_languages(0.01)
+
+
+def test_a_margin_does_not_change_what_is_harm():
+    baseline, candidate = answers(31, 9, 500)
+    found = judge(baseline * 2, candidate * 2, ["de"] * 500 + ["th"] * 500, margin={"de": 0.001, "th": 0.2})
+    assert (found["de"].verdict, found["th"].verdict) == ("harmed", "safe")
+    assert found["de"].p_adjusted == found["th"].p_adjusted
+
+
+def test_margins_that_miss_a_language_or_name_another_are_refused():
+    with pytest.raises(DataError) as caught:
+        two_languages({"de": 0.01, "sw": 0.01, "xx": 0.02})
+    assert caught.value.message == (
+        "The margins do not fit the languages: th has examples and no margin; sw has a margin and no examples; "
+        "xx has a margin and no examples."
+    )
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("margin", [0, -0.1, 1.0, math.nan, "0.01", True, None])
+def test_a_margin_of_a_language_that_is_out_of_range_is_told_with_its_language(margin):
+    with pytest.raises(DataError, match="The margin of th is"):
+        two_languages({"de": 0.01, "th": margin})
+
+
 # Status
 
 
