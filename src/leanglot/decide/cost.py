@@ -215,9 +215,7 @@ def _language(name: str, tag: str, costs: Costs, errors: ErrorDraws) -> Language
 
 def _error_draws(name: str, costs: Costs, errors: ErrorDraws) -> NDArray[np.float64]:
     """Draws of what all errors cost, shape ``(draws,)``."""
-    weights = np.array([_weight(costs, tag) for tag in errors.languages])
-    paid = weights > 0
-    return np.asarray(weights[paid] @ errors.rates[errors.candidates.index(name)][paid])
+    return errors.weighted(name, np.array([_weight(costs, tag) for tag in errors.languages]))
 
 
 def _interval(draws: NDArray[np.float64], amount: float) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from leanglot.stats.clusters import cluster_sums, design_effect
+
 DRAWS: Final = 4_000
 METHOD: Final = "Bayesian bootstrap over the examples, the same for all candidates, with a Jeffreys prior on each rate"
 
@@ -53,6 +55,16 @@ class ErrorDraws:
         unknown = np.full(self.examples.shape, np.nan)
         return np.asarray(np.divide(self.errors, self.examples, out=unknown, where=self.examples > 0))
 
+    def weighted(self, candidate: str, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Draws of a weighted sum of one candidate's error rates, as `weighted_sum` makes it.
+
+        Args:
+            candidate: Its name.
+            weights: 0 or more, shape ``(languages,)``; unknown rates need a weight of 0.
+        """
+        row = self.candidates.index(candidate)
+        return weighted_sum(self.rates[row], self.observed[row], weights)
+
     def joined(self, other: "ErrorDraws") -> Self:
         """These and the draws of other candidates, independent of these; languages that one side lacks are unknown.
 
@@ -93,6 +105,31 @@ class ErrorDraws:
         return type(self)(self.candidates, tuple(languages), rates, errors, examples)
 
 
+def weighted_sum(
+    rates: NDArray[np.float64], observed: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Draws of a weighted sum of error rates, in which the prior pulls as much as it does in one language.
+
+    The prior pulls each rate a little towards one half. The rates scatter independently, so that their sum's spread
+    grows with the root of the number of languages; but all are pulled the same way, and of 24 languages the sum would
+    be pulled out of its own interval. So the draws are moved until their mean lies off the observed sum by the root of
+    the summed squares of the pulls. For one language nothing changes.
+
+    Args:
+        rates: Draws, shape ``(languages, draws)``.
+        observed: Observed error rates, shape ``(languages,)``.
+        weights: 0 or more, shape ``(languages,)``; unknown rates need a weight of 0.
+
+    Returns:
+        Draws of the sum, never negative, shape ``(draws,)``.
+    """
+    counted = weights > 0
+    sums = weights[counted] @ rates[counted]
+    pulls = weights[counted] * (rates[counted].mean(axis=1) - observed[counted])
+    moved = float(np.sign(pulls.sum())) * float(np.sqrt(np.sum(pulls**2))) - float(pulls.sum())
+    return np.asarray(np.maximum(sums + moved, 0.0))
+
+
 def error_rate_draws(
     correct: Mapping[str, NDArray[np.bool_]],
     languages: Sequence[str],
@@ -104,9 +141,10 @@ def error_rate_draws(
 
     In each language the examples, or whole groups of them, get random weights, the same for all candidates: the
     Bayesian bootstrap (Rubin, "The Bayesian bootstrap", 1981). Each candidate by itself gets half a wrong and half a
-    right answer besides (half a mean group where there are groups), weighted as randomly: the Jeffreys prior. Without
-    groups, a rate alone is then distributed as Beta(errors + 1/2, right + 1/2), exactly; so ten right answers of ten
-    are no proof of an error rate of 0.
+    right answer besides (of as many examples as one independent observation is worth where there are groups: the
+    design effect of its errors), weighted as randomly: the Jeffreys prior. Without groups, a rate alone is then
+    distributed as Beta(errors + 1/2, right + 1/2), exactly; so ten right answers of ten are no proof of an error rate
+    of 0.
 
     Args:
         correct: For each candidate whether each answer is right, bool of shape ``(n,)``, aligned by position.
@@ -183,23 +221,33 @@ class _Units:
         wrong: Wrong answers in one of each kind, shape ``(candidates, kinds)``.
         sizes: Answers in one of each kind, shape ``(kinds,)``.
         counts: How many there are of each kind, shape ``(kinds,)``.
+        worth: Examples per independent observation, shape ``(candidates,)``.
     """
 
     wrong: NDArray[np.float64]
     sizes: NDArray[np.float64]
     counts: NDArray[np.int64]
+    worth: NDArray[np.float64]
 
 
 def _units(wrong: NDArray[np.bool_], clusters: NDArray[np.int64] | None) -> _Units:
     """The kinds of units in an order that does not depend on that of the examples."""
+    worth = np.ones(len(wrong))
     if clusters is None:
         sizes, sums = np.ones(wrong.shape[1], dtype=np.int64), wrong.astype(np.int64)
     else:
         numbers = np.unique(clusters, return_inverse=True)[1]
         sizes = np.bincount(numbers)
         sums = np.stack([np.bincount(numbers, weights=row) for row in wrong]).astype(np.int64)
+        worth = np.array([_worth(row, numbers) for row in wrong])
     kinds, counts = np.unique(np.vstack([sums, sizes]), axis=1, return_counts=True)
-    return _Units(kinds[:-1].astype(np.float64), kinds[-1].astype(np.float64), counts)
+    return _Units(kinds[:-1].astype(np.float64), kinds[-1].astype(np.float64), counts, worth)
+
+
+def _worth(wrong: NDArray[np.bool_], groups: NDArray[np.int64]) -> float:
+    """The design effect of errors, or of right answers where these are the rarer."""
+    rarer = wrong if 2 * int(wrong.sum()) <= wrong.size else ~wrong
+    return design_effect(cluster_sums(rarer.astype(np.float64), groups))
 
 
 def _drawn(units: _Units, draws: int, stream: np.random.Generator) -> NDArray[np.float64]:
@@ -207,7 +255,7 @@ def _drawn(units: _Units, draws: int, stream: np.random.Generator) -> NDArray[np
     weights = stream.standard_gamma(units.counts[:, None], size=(units.counts.size, draws))
     # Half the square of a normal number is Gamma(1/2).
     prior = stream.standard_normal((2, units.wrong.shape[0], draws)) ** 2 / 2
-    prior *= float(units.sizes @ units.counts) / float(units.counts.sum())
+    prior *= units.worth[:, None]
     return np.asarray((units.wrong @ weights + prior[0]) / (units.sizes @ weights + prior[0] + prior[1]))
 
 
