@@ -31,6 +31,9 @@ class RoutingConfig(BaseModel):
         max_variants: Most candidates loaded at once.
         strict: A language goes only to candidates that are proven safe for it, or to the baseline.
         detect: Give the router a language identifier, for texts whose language the caller does not tell.
+        min_chance: Languages leave the main variant, where it is allowed for them, only for variants that cost less
+            with at least this probability, all moves that were looked at together: the cheapest of many on few examples
+            is too often a lucky one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,3 +43,4 @@ class RoutingConfig(BaseModel):
     max_variants: int = Field(default=3, strict=True, ge=1)
     strict: bool = Field(default=False, strict=True)
     detect: bool = Field(default=True, strict=True)
+    min_chance: float = Field(default=0.8, ge=0.5, lt=1)
