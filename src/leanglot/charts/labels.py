@@ -29,6 +29,12 @@ def challengers(report: RunReport) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in report.candidates if candidate.name != report.baseline)
 
 
+def role_words(report: RunReport, candidate: Candidate) -> str:
+    """What the report makes of a candidate: ``recommended``, or its status and that it is not."""
+    chosen = any(answer.candidate == candidate.name for answer in report.recommendations.values())
+    return "recommended" if chosen else f"{candidate.status}, not recommended"
+
+
 def shorten(text: str, length: int) -> str:
     """Cuts the middle out of a long text, since names tend to differ at both ends."""
     plain = " ".join(text.split())
