@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     from leanglot import numerics
     from leanglot.compress.modules import quantize
     from leanglot.config import CandidateConfig, Columns, DataConfig, RepairConfig, RunConfig, load_config, load_recipes
-    from leanglot.decide.recommend import recommend
     from leanglot.decide.verdict import judge
     from leanglot.errors import LeanglotError
+    from leanglot.familiar.benchmark import MultilingualModelBenchmark
+    from leanglot.familiar.evaluator import PerLanguageEvaluator
+    from leanglot.familiar.metrics import LanguageMetrics
+    from leanglot.familiar.recommending import recommend
+    from leanglot.familiar.scenarios import CostBenefitAnalyzer, OptimizationScenario
     from leanglot.pipeline import optimize
     from leanglot.results.folder import read_report
     from leanglot.results.records import Candidate, RunReport, Verdict
-    from leanglot.runtimes.loading import load
+    from leanglot.runtimes.opening import load
     from leanglot.techniques import Calibration, Distillation, HalfPrecision, Int8, MagnitudePruning, WeightOnly
     from leanglot.train.loss import DistillationLoss
 
@@ -27,27 +31,32 @@ _HOMES: Final = {
     "Candidate": "leanglot.results.records",
     "CandidateConfig": "leanglot.config",
     "Columns": "leanglot.config",
+    "CostBenefitAnalyzer": "leanglot.familiar.scenarios",
     "DataConfig": "leanglot.config",
     "Distillation": "leanglot.techniques",
     "DistillationLoss": "leanglot.train.loss",
     "HalfPrecision": "leanglot.techniques",
     "Int8": "leanglot.techniques",
+    "LanguageMetrics": "leanglot.familiar.metrics",
     "LeanglotError": "leanglot.errors",
     "MagnitudePruning": "leanglot.techniques",
+    "MultilingualModelBenchmark": "leanglot.familiar.benchmark",
+    "OptimizationScenario": "leanglot.familiar.scenarios",
+    "PerLanguageEvaluator": "leanglot.familiar.evaluator",
     "RepairConfig": "leanglot.config",
     "RunConfig": "leanglot.config",
     "RunReport": "leanglot.results.records",
     "Verdict": "leanglot.results.records",
     "WeightOnly": "leanglot.techniques",
     "judge": "leanglot.decide.verdict",
-    "load": "leanglot.runtimes.loading",
+    "load": "leanglot.runtimes.opening",
     "load_config": "leanglot.config",
     "load_recipes": "leanglot.config",
     "numerics": "leanglot",
     "optimize": "leanglot.pipeline",
     "quantize": "leanglot.compress.modules",
     "read_report": "leanglot.results.folder",
-    "recommend": "leanglot.decide.recommend",
+    "recommend": "leanglot.familiar.recommending",
 }
 
 __all__ = [
@@ -55,13 +64,18 @@ __all__ = [
     "Candidate",
     "CandidateConfig",
     "Columns",
+    "CostBenefitAnalyzer",
     "DataConfig",
     "Distillation",
     "DistillationLoss",
     "HalfPrecision",
     "Int8",
+    "LanguageMetrics",
     "LeanglotError",
     "MagnitudePruning",
+    "MultilingualModelBenchmark",
+    "OptimizationScenario",
+    "PerLanguageEvaluator",
     "RepairConfig",
     "RunConfig",
     "RunReport",

@@ -31,6 +31,8 @@ FLOORS = [
         "distilling",
         "effects",
         "exam",
+        "gating",
+        "familiar",
         "importances",
         "judging",
         "pipeline",
@@ -70,7 +72,7 @@ HEAVY = {
 }
 
 # Files of cli/ whose public functions are subcommands.
-SUBCOMMANDS = {"runs", "measuring", "making", "pruning", "quantizing", "searching", "training", "tuning"}
+SUBCOMMANDS = {"runs", "measuring", "making", "pruning", "quantizing", "searching", "training", "tuning", "gating", "comparing"}
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
