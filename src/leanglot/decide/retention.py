@@ -67,7 +67,7 @@ def retention_of(result: LanguageResult) -> Retention:
     before, after = result.baseline, result.candidate
     if before is None or after is None or before <= 0:
         return Retention(result.n, None, None, None)
-    ends = (None, None)
-    if result.drop_low is not None and result.drop_high is not None:
-        ends = (max(0.0, 1 - result.drop_high / before), 1 - result.drop_low / before)
-    return Retention(result.n, after / before, *ends)
+    if result.drop_low is None or result.drop_high is None:
+        return Retention(result.n, after / before, None, None)
+    low, high = 1 - result.drop_high / before, 1 - result.drop_low / before
+    return Retention(result.n, after / before, max(0.0, low), high)
