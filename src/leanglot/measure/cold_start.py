@@ -13,19 +13,20 @@ import psutil
 from leanglot.errors import ModelError
 from leanglot.results.manifest import is_artifact
 from leanglot.results.measures import ColdStart
+from leanglot.results.router_manifest import is_router
 
 _TIMEOUT_S = 600
 
 
 def measure_cold_start(
-    folder: Path, text: str, threads: int, *, repetitions: int = 3, allow_pickle: bool = False
+    folder: Path, text: str, threads: int | None, *, repetitions: int = 3, allow_pickle: bool = False
 ) -> ColdStart:
     """Start processes one after the other that load the model, answer one text and report.
 
     Args:
-        folder: An artifact or a model folder.
-        text: What is asked.
-        threads: Threads the runtime gets.
+        folder: An artifact, a router or a model folder.
+        text: What is asked; of a router, of all its variants.
+        threads: Threads the runtime gets; None takes what suits an artifact.
         repetitions: How many processes.
         allow_pickle: Whether a model folder's pickled weights may be read.
 
@@ -80,15 +81,19 @@ def _answer_once() -> None:
     """What the fresh process does."""
     request = json.loads(sys.stdin.read())
     folder = Path(request["folder"])
-    if is_artifact(folder):
+    if is_router(folder):
+        from leanglot.runtimes.router import load_router
+
+        load_router(folder, request["threads"]).warm(request["text"])
+    elif is_artifact(folder):
         from leanglot.runtimes.loading import load
 
-        classifier = load(folder, request["threads"])
+        load(folder, request["threads"]).predict([request["text"]])
     else:
         from leanglot.measure.subject import open_subject
 
-        classifier = open_subject(folder, request["threads"], allow_pickle=request["allow_pickle"])
-    classifier.predict([request["text"]])
+        subject = open_subject(folder, request["threads"], allow_pickle=request["allow_pickle"])
+        subject.predict([request["text"]])
     seconds = time.time() - psutil.Process().create_time()
     sys.stdout.write(json.dumps({"seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}) + "\n")
 

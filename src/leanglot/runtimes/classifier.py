@@ -46,12 +46,19 @@ class Classifier:
     tokenizer: Tokenizer
     predictor: Predictor
 
-    def predict(self, texts: Iterable[str], batch_tokens: int = DEFAULT_BATCH_TOKENS) -> list[Prediction]:
+    def predict(
+        self,
+        texts: Iterable[str],
+        batch_tokens: int = DEFAULT_BATCH_TOKENS,
+        *,
+        languages: Sequence[str | None] | None = None,  # noqa: ARG002 - a router takes the same arguments
+    ) -> list[Prediction]:
         """Classify texts.
 
         Args:
             texts: Any number of texts; none of them empty.
             batch_tokens: Largest batch in tokens, padding included.
+            languages: Taken as a router takes it, and of no effect: all languages have the same model.
 
         Returns:
             One prediction per text, in the order given.
@@ -59,14 +66,7 @@ class Classifier:
         Raises:
             DataError: One string was given instead of several, or a text is empty.
         """
-        if isinstance(texts, str):
-            raise DataError("predict() takes several texts, got one string.", f"Call predict([{texts[:40]!r}]).")
-        texts = list(texts)
-        for position, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"Text {position} is empty or no string: {text!r}.", "Leave it out.")
-            if any("\ud800" <= character <= "\udfff" for character in text):
-                raise DataError(f"Text {position} holds half of a surrogate pair: {text[:40]!r}.", "Decode it again.")
+        texts = checked_texts(texts)
         if not texts:
             return []
         probabilities = softmax(self.logits(self.encode(texts).rows, batch_tokens))
@@ -104,6 +104,23 @@ class Classifier:
             if on_batch is not None:
                 on_batch(len(batch.positions))
         return out
+
+
+def checked_texts(texts: Iterable[str]) -> list[str]:
+    """Texts that a tokenizer takes, as a list.
+
+    Raises:
+        DataError: One string was given instead of several, or a text is empty.
+    """
+    if isinstance(texts, str):
+        raise DataError("predict() takes several texts, got one string.", f"Call predict([{texts[:40]!r}]).")
+    texts = list(texts)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"Text {position} is empty or no string: {text!r}.", "Leave it out.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise DataError(f"Text {position} holds half of a surrogate pair: {text[:40]!r}.", "Decode it again.")
+    return texts
 
 
 def softmax(logits: Logits) -> Logits:

@@ -1,0 +1,26 @@
+"""Opens whatever was shipped: one artifact, or a router over several."""
+
+from pathlib import Path
+
+from leanglot.results.router_manifest import is_router
+from leanglot.runtimes import loading
+from leanglot.runtimes.classifier import Classifier
+from leanglot.runtimes.router import Router, load_router
+
+
+def load(artifact: str | Path, threads: int | None = None, *, verify: bool = False) -> Classifier | Router:
+    """Load an artifact or a router, ready to answer: ``load(folder).predict(texts, languages=tags)``.
+
+    Args:
+        artifact: The folder.
+        threads: Threads the engine may use; None takes the number that was fastest where the artifact was made, as far
+            as this machine has that many physical cores, and all cores where that was not searched.
+        verify: Compare every file with the hashes of the manifest first.
+
+    Raises:
+        ModelError: The folder is neither, or is damaged.
+    """
+    folder = Path(artifact)
+    if is_router(folder):
+        return load_router(folder, threads, verify=verify)
+    return loading.load(folder, threads, verify=verify)
