@@ -36,6 +36,7 @@ FLOORS = [
         "importances",
         "judging",
         "pipeline",
+        "pricing",
         "quantizers",
         "repairing",
         "searching",

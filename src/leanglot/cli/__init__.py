@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from leanglot.cli.console import show_error
+from leanglot.cli.gating import gate
 from leanglot.cli.making import export
 from leanglot.cli.measuring import benchmark, doctor, evaluate
 from leanglot.cli.pruning import prune, trim_vocabulary
@@ -48,7 +49,7 @@ def make_app() -> typer.Typer:
     app.callback()(common)
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
-        *(sweep, repair, report, recommend, doctor),
+        *(gate, sweep, repair, report, recommend, doctor),
     ):
         app.command()(command)
     return app

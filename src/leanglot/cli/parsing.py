@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leanglot.errors import ConfigError
+from leanglot.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import typer
 
-    from leanglot.config import DataConfig
+    from leanglot.config import Costs, DataConfig
     from leanglot.exam import Effort
     from leanglot.steps import Setting
 
@@ -55,6 +55,32 @@ def data_of(path: Path | None, columns: dict[str, str | None]) -> "DataConfig | 
     return None if path is None else data_config(path, columns)
 
 
+def search_values(
+    *, search: bool, budget: str | None, trials: int | None, train: bool, recipe: Path | None
+) -> dict[str, Any] | None:
+    """The key ``search`` of a config, as in a config file; None where no search is asked for.
+
+    Raises:
+        ConfigError: Options of a search stand without it, recipes stand beside it, or the budget is no length of time.
+    """
+    from leanglot.config.deciding import seconds_of
+
+    if not search:
+        idle = {"--budget": budget is not None, "--search-trials": trials is not None, "--no-search-train": not train}
+        if given := [flag for flag, typed in idle.items() if typed]:
+            raise ConfigError(f"{', '.join(given)} has no effect without --search.", "Add --search, or leave it out.")
+        return None
+    if recipe is not None:
+        raise ConfigError(
+            "--search writes its own recipes, and --recipe gives some.", "Leave out either --search or --recipe."
+        )
+    values: dict[str, Any] = {"trials": trials, "train": train}
+    try:
+        return values if budget is None else values | {"budget_s": seconds_of(budget)}
+    except ValueError as error:
+        raise ConfigError(f"--budget: {error}.", "For example: --budget 30m.") from None
+
+
 def read_tolerances(options: Sequence[str]) -> dict[Any, float]:
     """``goal=0.01`` for each goal; the goals themselves are checked where they are used."""
     return named_numbers("--tolerance", options, "goal=0.01", "For example: speed=0.02.")
@@ -73,6 +99,29 @@ def named_numbers(flag: str, options: Sequence[str], form: str, hint: str) -> di
             found[name] = float(number)
         except ValueError:
             raise ConfigError(f"{flag} {option} is not of the form {form}.", hint) from None
+    return found
+
+
+def by_language(flag: str, options: Sequence[str], form: str) -> dict[str, float]:
+    """``th=0.80`` for each language: numbers by canonical tag.
+
+    Raises:
+        ConfigError: An option is not of that form, names no language, or one that was named before.
+    """
+    from leanglot.languages import canonical_tag
+
+    found: dict[str, float] = {}
+    for option in options:
+        name, _, number = option.partition("=")
+        try:
+            tag, value = canonical_tag(name.strip()), float(number)
+        except ValueError:
+            raise ConfigError(f"{flag} {option} is not of the form {form}.", f"For example: {flag} th=0.80.") from None
+        except DataError as error:
+            raise ConfigError(f"{flag} {option}: {error.message}", error.hint) from error
+        if tag in found:
+            raise ConfigError(f"{flag} is given twice for {tag}.", "Give it once for each language.")
+        found[tag] = value
     return found
 
 
@@ -126,6 +175,21 @@ def head_numbers(options: Sequence[str]) -> dict[int, list[int]]:
                 "For example: --remove-heads 0:1,3 for two heads of layer 0.",
             ) from None
     return by_layer
+
+
+def costs_of(path: Path | None, *, normalize_traffic: bool) -> "Costs | None":
+    """What predictions cost, where a file says it.
+
+    Raises:
+        ConfigError: The file cannot be used, or there is none whose traffic could be normalized.
+    """
+    from leanglot.config import load_costs
+
+    if path is not None:
+        return load_costs(path, normalize_traffic=normalize_traffic)
+    if normalize_traffic:
+        raise ConfigError("--normalize-traffic has no effect without --costs.", "Add --costs FILE, or leave it out.")
+    return None
 
 
 def refuse_idle(context: "typer.Context", names: Sequence[str], why: str) -> None:

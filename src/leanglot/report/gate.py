@@ -1,0 +1,185 @@
+"""A gate's decision as markdown fit for a pull request: the answer first, the worst languages, the rest folded."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from leanglot.charts.quantities import count, limit_words, megabytes, percent, points
+from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
+from leanglot.report.format import chance, in_points, interval, language, moment, more_examples, plain, plural
+from leanglot.report.markdown import code, escape
+from leanglot.results.gate import Flips, Floor, FloorKind, GateLanguage, GateOutcome, GateReport
+
+MOST_CHARACTERS: Final = 60_000
+"""GitHub takes comments of at most 65,536 characters."""
+
+_WORST_SHOWN: Final = 10
+_NAME_CHARACTERS: Final = 200
+_NOTES_SHOWN: Final = 20
+OUTCOME_SIGN: Final[dict[GateOutcome, str]] = {
+    "passed": VERDICT_SIGN["safe"],
+    "failed": VERDICT_SIGN["harmed"],
+    "unproven": VERDICT_SIGN["inconclusive"],
+}
+FLOOR_SIGN: Final[dict[FloorKind, str]] = {
+    "met": VERDICT_SIGN["safe"],
+    "below": VERDICT_SIGN["harmed"],
+    "unproven": VERDICT_SIGN["inconclusive"],
+}
+
+
+def render_gate(report: GateReport) -> str:
+    """Renders the decision as GitHub-flavoured markdown.
+
+    Args:
+        report: The gate's record.
+
+    Returns:
+        Markdown of at most `MOST_CHARACTERS` characters, in which texts from outside are escaped; languages that do
+        not fit are counted.
+    """
+    ordered = report.worst_first()
+    head = ["language", "n", "baseline", "candidate", "drop", "at most", "verdict", "answers changed", "floor"]
+    worst = [_row(tag, each) for tag, each in ordered[:_WORST_SHOWN]]
+    shown = "" if len(ordered) <= _WORST_SHOWN else f"The worst {_WORST_SHOWN} of {len(ordered)} languages:"
+    top = [
+        f"### {OUTCOME_SIGN[report.outcome]} {escape(headline(report))}",
+        _against(report),
+        *([shown] if shown else []),
+        _table(head, worst, left={0, 6}),
+        *(f"{_size_sign(kept=size.kept)} Size: {escape(size.reason)}" for size in report.sizes),
+    ]
+    bottom = [_notes(report), f"<sub>{_method(report)}</sub>"]
+    room = MOST_CHARACTERS - sum(len(part) + 2 for part in (*top, *bottom))
+    return "\n\n".join(part for part in (*top, _details(ordered, room), *bottom) if part) + "\n"
+
+
+def headline(report: GateReport) -> str:
+    """The decision in one line that never claims more than was proven."""
+    word = {
+        "passed": "Gate passed",
+        "failed": "Gate failed",
+        "unproven": "Gate stopped: not proven" if report.strict else "Gate passed, but not proven",
+    }[report.outcome]
+    return f"{word}. {report.reason}"
+
+
+def changes(flips: Flips) -> str:
+    """How many answers are others, such as ``5.7% of the answers changed: 139 right to wrong, …``."""
+    others = flips.changed - flips.right_to_wrong - flips.wrong_to_right
+    wrong = f", {count(others)} wrong to otherwise wrong" if others else ""
+    return (
+        f"{percent(flips.flip_rate)} of the answers changed ({count(flips.right_to_wrong)} right to wrong, "
+        f"{count(flips.wrong_to_right)} wrong to right{wrong}); {percent(flips.agreement)} agree"
+    )
+
+
+def floor_words(floor: Floor | None) -> str:
+    """A floor with its sign, such as ``✗ 80%``; nothing where none was asked for."""
+    return "" if floor is None else f"{FLOOR_SIGN[floor.kind]} {100 * floor.minimum:g}%"
+
+
+def shortened(name: str) -> str:
+    """A name from outside on one line, its middle left out where it is very long."""
+    text = plain(name)
+    half = _NAME_CHARACTERS // 2
+    return text if len(text) <= _NAME_CHARACTERS else f"{text[: half - 1]}…{text[-half:]}"
+
+
+def method(report: GateReport) -> str:
+    """What was compared on what, by which limits, when."""
+    own = {tag: each.margin for tag, each in report.languages.items() if each.margin != report.margin}
+    margins = "".join(f", {tag} {limit_words(margin)}" for tag, margin in own.items())
+    data = "" if report.data is None else f"{plain(report.data)}: "
+    return (
+        f"{data}{plural(report.flips.n, 'example')} in {plural(len(report.languages), 'language')}; margin "
+        f"{limit_words(report.margin)}{margins}, error level {report.alpha:g}"
+        f"{', strict' if report.strict else ''}; {moment(report.created_at)}"
+    )
+
+
+def _against(report: GateReport) -> str:
+    candidate, baseline = report.candidate, report.baseline
+    change = in_points(report.candidate_accuracy - report.baseline_accuracy, signed=True)
+    sizes = ""
+    if candidate.size_bytes is not None and baseline.size_bytes is not None:
+        sizes = f" Size {megabytes(baseline.size_bytes)} to {megabytes(candidate.size_bytes)}."
+    return (
+        f"{code(shortened(candidate.name))} against {code(shortened(baseline.name))}: accuracy "
+        f"{percent(report.baseline_accuracy)} to {percent(report.candidate_accuracy)} ({change}). "
+        f"{escape(changes(report.flips))}.{sizes}"
+    )
+
+
+def _row(tag: str, each: GateLanguage) -> list[str]:
+    verdict = each.verdict
+    cells = [
+        language(tag),
+        count(verdict.n),
+        percent(verdict.baseline),
+        percent(verdict.candidate),
+        points(verdict.drop),
+        points(verdict.drop_bound),
+        f"{VERDICT_SIGN[verdict.verdict]} {VERDICT_WORD[verdict.verdict]}",
+        percent(each.flips.flip_rate),
+        floor_words(each.floor),
+    ]
+    return [escape(cell) for cell in cells]
+
+
+def _details(ordered: Sequence[tuple[str, GateLanguage]], room: int) -> str:
+    """All languages with their reasons, folded; as many as there is room for."""
+    head = ["language", "margin", "drop, interval", "p", "right to wrong", "wrong to right", "to settle it", "why"]
+    start = f"<details><summary>All {len(ordered)} languages, with reasons</summary>"
+    left_out = f"and {len(ordered)} languages more, which would make this text too long"
+    room -= len(start) + len(_table(head, [], left=set())) + len(left_out) + 40
+    rows: list[list[str]] = []
+    for tag, each in ordered:
+        row = _detail(tag, each)
+        room -= len(_line(row)) + 1
+        if room < 0:
+            break
+        rows.append(row)
+    rest = len(ordered) - len(rows)
+    told = f"\n\nand {plural(rest, 'language')} more, which would make this text too long" if rest else ""
+    return f"{start}\n\n{_table(head, rows, left={0, 7})}{told}\n\n</details>"
+
+
+def _detail(tag: str, each: GateLanguage) -> list[str]:
+    verdict = each.verdict
+    cells = [
+        language(tag),
+        f"{100 * each.margin:g}",
+        interval(verdict.drop_low, verdict.drop_high),
+        chance(verdict.p_value if verdict.p_adjusted is None else verdict.p_adjusted),
+        count(each.flips.right_to_wrong),
+        count(each.flips.wrong_to_right),
+        more_examples(verdict).removeprefix("about "),
+        verdict.reason + ("" if each.floor is None else f" {each.floor.reason}"),
+    ]
+    return [escape(cell) for cell in cells]
+
+
+def _notes(report: GateReport) -> str:
+    lines = [f"- {escape(note[: _NAME_CHARACTERS * 2])}" for note in report.notes[:_NOTES_SHOWN]]
+    rest = len(report.notes) - len(lines)
+    return "\n".join([*lines, *([f"- and {plural(rest, 'note')} more"] if rest else [])])
+
+
+def _method(report: GateReport) -> str:
+    return (
+        f"{escape(method(report))}. Drop and margin are in points of accuracy; safe: the drop is at most as large as "
+        "shown, and that is below the margin; harmed: a paired test finds a drop. Languages come the worst first."
+    )
+
+
+def _size_sign(*, kept: bool) -> str:
+    return VERDICT_SIGN["safe" if kept else "harmed"]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: set[int]) -> str:
+    rule = [":--" if index in left else "--:" for index in range(len(head))]
+    return "\n".join(_line(row) for row in (head, rule, *rows))
+
+
+def _line(row: Sequence[str]) -> str:
+    return f"| {' | '.join(cell or ' ' for cell in row)} |"
