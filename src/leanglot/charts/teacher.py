@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from leanglot.charts.labels import drawable, language_name
+from leanglot.charts.labels import drawable
 from leanglot.charts.overview import accuracy_range
 from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, ratio
 from leanglot.charts.style import (
@@ -17,7 +17,6 @@ from leanglot.charts.style import (
     INK,
     MUTED,
     SMALL_SIZE,
-    STATUS_COLOUR,
     SURFACE,
     headline,
     legend_row,

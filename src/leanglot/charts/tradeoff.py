@@ -10,14 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from leanglot.charts.labels import drawable
-from leanglot.charts.place_labels import Box, Bubble, needs_leader, place_labels
+from leanglot.charts.point_labels import PointLabel, label_points
 from leanglot.charts.quantities import percent, ratio
-from leanglot.charts.style import GRID, INK, MUTED, SMALL_SIZE, STATUS_COLOUR, SURFACE, panel_title
+from leanglot.charts.style import GRID, MUTED, SMALL_SIZE, STATUS_COLOUR, SURFACE, panel_title
 from leanglot.results.records import Candidate, Status
 
 _LARGEST_BUBBLE: Final = 420.0  # square points
 _SMALLEST_BUBBLE: Final = 26.0
-_LABEL_SIZE: Final = SMALL_SIZE - 0.5
 _UNKNOWN_SIZE_BUBBLE: Final = 60.0
 
 
@@ -140,55 +139,8 @@ def _draw_front(axes: Axes, front: Sequence[_Point]) -> None:
 
 
 def _draw_labels(axes: Axes, points: Sequence[_Point], front: Sequence[_Point]) -> None:
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        return
-    scale = 72 / figure.dpi
-    texts = [drawable(point.name, 26) for point in points]
-    spots = [axes.transData.transform((point.speedup, point.accuracy)) * scale for point in points]
-    bubbles = []
-    for point, text, (x, y) in zip(points, texts, spots, strict=True):
-        sample = axes.text(0, 0, text, fontsize=_LABEL_SIZE)
-        extent = sample.get_window_extent()
-        sample.remove()
-        bubbles.append(
-            Bubble(x, y, math.sqrt(point.area / math.pi) + 1, extent.width * scale + 4, extent.height * scale + 2)
-        )
-    corners = [axes.transData.transform((point.speedup, point.accuracy)) * scale for point in front]
-    line = [Box(x0, y1 - 1, x1, y1 + 1) for (x0, _), (x1, y1) in pairwise(corners)]
-    frame = axes.get_window_extent()
-    inside = Box(frame.x0 * scale + 3, frame.y0 * scale + 3, frame.x1 * scale - 3, frame.y1 * scale - 3)
-    for index, box in enumerate(place_labels(bubbles, inside, line)):
-        if needs_leader(index, bubbles, box):
-            _draw_leader(axes, bubbles[index], box)
-        middle = ((box.left + box.right) / 2, (box.bottom + box.top) / 2)
-        axes.annotate(
-            texts[index],
-            middle,
-            xycoords="figure points",
-            ha="center",
-            va="center",
-            fontsize=_LABEL_SIZE,
-            color=INK,
-            zorder=5,
-            bbox={"facecolor": SURFACE, "edgecolor": "none", "alpha": 0.85, "pad": 0.5},
-        )
-
-
-def _draw_leader(axes: Axes, bubble: Bubble, box: Box) -> None:
-    nearest = (min(max(bubble.x, box.left), box.right), min(max(bubble.y, box.bottom), box.top))
-    axes.annotate(
-        "",
-        xy=(bubble.x, bubble.y),
-        xytext=nearest,
-        xycoords="figure points",
-        textcoords="figure points",
-        zorder=4,
-        arrowprops={
-            "arrowstyle": "-",
-            "color": MUTED,
-            "linewidth": 0.7,
-            "shrinkA": 0,
-            "shrinkB": bubble.radius - 1,
-        },
-    )
+    corners = [(point.speedup, point.accuracy) for point in front]
+    labels = [
+        PointLabel(point.name, point.speedup, point.accuracy, math.sqrt(point.area / math.pi) + 1) for point in points
+    ]
+    label_points(axes, labels, [((x0, y1), (x1, y1)) for (x0, _), (x1, y1) in pairwise(corners)])

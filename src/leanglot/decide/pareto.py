@@ -1,6 +1,6 @@
-"""The Pareto front: candidates that no other one beats in speed, size and worst language at once."""
+"""The Pareto front: candidates that no other one beats in all of what counts at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from leanglot.decide.standing import baseline_of, standing_of
 from leanglot.results.records import Candidate
@@ -25,11 +25,24 @@ def pareto_flags(candidates: Sequence[Candidate]) -> dict[str, bool | None]:
     """
     baseline = baseline_of(candidates)
     costs = {candidate.name: _costs(candidate, baseline) for candidate in candidates}
-    known = [cost for cost in costs.values() if cost is not None]
-    return {
-        name: None if cost is None else not any(_dominates(other, cost) for other in known)
-        for name, cost in costs.items()
-    }
+    front = pareto_front({name: cost for name, cost in costs.items() if cost is not None})
+    return {name: None if cost is None else name in front for name, cost in costs.items()}
+
+
+def pareto_front(points: Mapping[str, tuple[float, ...]]) -> tuple[str, ...]:
+    """The names that no other point beats: one at least as low in every coordinate, and lower in one.
+
+    Equal points are on the front together or not at all.
+
+    Args:
+        points: What counts of each name, such as its monthly cost and its 95th percentile of latency; less is better.
+            All of one length, without NaN.
+
+    Returns:
+        The names in ascending order of their points.
+    """
+    front = [name for name, own in points.items() if not any(_dominates(other, own) for other in points.values())]
+    return tuple(sorted(front, key=lambda name: (points[name], name)))
 
 
 def _costs(candidate: Candidate, baseline: Candidate) -> tuple[float, float, float] | None:
