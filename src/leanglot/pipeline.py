@@ -1,8 +1,8 @@
 """The run: measure the baseline, make and measure the candidates, judge every language, recommend, report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import PurePath
 from types import MappingProxyType
 
@@ -13,13 +13,13 @@ from leanglot.data.pool import TextPool, find_pool, read_pool
 from leanglot.data.training import TrainingExamples, find_training
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
-from leanglot.errors import LeanglotError, ModelError, StorageError
+from leanglot.errors import DataError, LeanglotError, ModelError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.importances import draw_importance
 from leanglot.judging import baseline_record, failed_record, judged_record
-from leanglot.measure.subject import in_memory
 from leanglot.models.hub import resolve_model
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
+from leanglot.pricing import check_figures, price_finished
 from leanglot.progress import Observer, Silent
 from leanglot.quantizers import Making
 from leanglot.repairing.runs import repair_trial
@@ -27,14 +27,17 @@ from leanglot.report.files import write_report
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, Repair, RunReport
-from leanglot.results.storage import is_full
+from leanglot.results.searching import SearchRecord
 from leanglot.schooling import forget_answers
-from leanglot.stages import Trial
+from leanglot.searching.clock import Clock
+from leanglot.searching.course import search_recipes
+from leanglot.searching.study import require_optuna
+from leanglot.stages import Failed, Trial
 from leanglot.techniques import PostTraining
 from leanglot.techniques.support import learns_from_texts, trains, trims
 from leanglot.techniques.targets import target_extensions
 from leanglot.train.distributed import refuse_several_processes
-from leanglot.trials import Bench, forget_disturbed, run_trial, threads_of
+from leanglot.trials import Bench, forget_disturbed, run_trial, try_candidate
 
 
 def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort = FULL) -> RunReport:
@@ -55,8 +58,10 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
             ``failed`` in the report, with its reason.
     """
     refuse_several_processes("optimize")
+    clock = start_search(config)
     model = load_model(config)
     config, chains = with_chains(config)
+    check_figures(config)
     exam = prepare_exam(config.data, model.labels, effort, config.limit_per_language, config.seed)
     folder = RunFolder(config.output)
     folder.create()
@@ -64,10 +69,20 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
     bench.observer.plan([BASELINE_NAME, *(candidate.name for candidate in config.candidates)])
 
     with folder.locked():
-        return measure_and_judge(config, bench, chains)
+        if clock is None:
+            return measure_and_judge(config, bench, chains)
+        found = search_recipes(config, bench, partial(try_baseline, bench), clock)
+        return measure_and_judge(
+            config.model_copy(update={"candidates": found.candidates}), bench, chains, found.record
+        )
 
 
-def measure_and_judge(config: RunConfig, bench: Bench, chains: Mapping[str, tuple[str, ...]]) -> RunReport:
+def measure_and_judge(
+    config: RunConfig,
+    bench: Bench,
+    chains: Mapping[str, tuple[str, ...]],
+    search: SearchRecord | None = None,
+) -> RunReport:
     """The baseline first, then each candidate against it; then the verdicts, the recommendations and the report."""
     baseline = try_baseline(bench)
     candidates = [try_candidate(bench, candidate, baseline) for candidate in config.candidates]
@@ -90,7 +105,9 @@ def measure_and_judge(config: RunConfig, bench: Bench, chains: Mapping[str, tupl
         recommendations=recommend(judged, strict=config.strict),
         repairs=repairs,
         chains=dict(chains),
+        search=search,
     )
+    report = price_finished(report, bench.folder.path, config)
     bench.folder.write_report(report)
     write_report(report, bench.folder.path)
     between = {name for way in chains.values() for name in way[:-1]}
@@ -103,12 +120,16 @@ def measure_and_judge(config: RunConfig, bench: Bench, chains: Mapping[str, tupl
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A candidate that could not be made or measured."""
+def start_search(config: RunConfig) -> Clock | None:
+    """The clock of a search, where one is asked for.
 
-    config: CandidateConfig
-    reason: str
+    Raises:
+        MissingExtraError: Optuna is not installed.
+    """
+    if config.search is None:
+        return None
+    require_optuna()
+    return Clock(config.search.budget_s)
 
 
 def load_model(config: RunConfig) -> TextClassifier:
@@ -120,7 +141,7 @@ def load_model(config: RunConfig) -> TextClassifier:
 
 def with_chains(config: RunConfig) -> tuple[RunConfig, dict[str, tuple[str, ...]]]:
     """The config with the candidates that show what each step of the others does, and the ways they show."""
-    if not config.steps:
+    if not config.steps or config.search is not None:
         return config, {}
     candidates, chains = with_steps(config.candidates)
     return config.model_copy(update={"candidates": candidates}), chains
@@ -163,6 +184,8 @@ def calibration_pool(config: RunConfig, exam: Exam) -> TextPool | None:
     Raises:
         DataError: A candidate needs them and there are none.
     """
+    if config.search is not None:
+        return find_pool(config.calibration or config.training, config.data, set(exam.examples.texts))
     if not any(learns_from_texts(step) for candidate in config.candidates for step in candidate.recipe):
         return None
     return read_pool(config.calibration or config.training, config.data, set(exam.examples.texts))
@@ -174,6 +197,8 @@ def corpus_pool(config: RunConfig) -> TextPool | None:
     Raises:
         DataError: A candidate needs them and there are none.
     """
+    if config.search is not None:
+        return find_pool(config.corpus or config.calibration or config.training, config.data, ())
     if not any(trims(candidate.recipe) for candidate in config.candidates):
         return None
     return read_pool(config.corpus or config.calibration or config.training, config.data, ())
@@ -185,9 +210,21 @@ def training_examples(config: RunConfig, exam: Exam) -> TrainingExamples | None:
     Raises:
         DataError: A candidate needs them and there are none.
     """
+    if config.search is not None:
+        return possible_training(config, exam)
     if not any(trains(candidate.recipe) for candidate in config.candidates):
         return None
     return find_training(config.training, config.data, exam.examples)
+
+
+def possible_training(config: RunConfig, exam: Exam) -> TrainingExamples | None:
+    """Examples that a search may train on; None where there are none and none were named."""
+    try:
+        return find_training(config.training, config.data, exam.examples)
+    except DataError:
+        if config.training is not None:
+            raise
+        return None
 
 
 def draw_choices(bench: Bench, candidates: Sequence[Trial | Failed]) -> None:
@@ -214,26 +251,6 @@ def try_baseline(bench: Bench) -> Trial:
             f"The baseline, {bench.model.name}, cannot be measured: {type(error).__name__}: {str(error)[:400]}",
             "Check that the model answers the data's texts in transformers.",
         ) from error
-
-
-def try_candidate(bench: Bench, config: CandidateConfig, baseline: Trial) -> Trial | Failed:
-    """Run a candidate's trial; whatever goes wrong with it alone does not stop the run.
-
-    Raises:
-        StorageError: The disk is full, which would stop every other candidate too.
-    """
-    try:
-        return run_trial(bench, config, in_memory(bench.model, threads_of(bench, baseline.made)))
-    except StorageError:
-        raise
-    except Exception as error:  # engines raise anything; the reason goes into the report
-        if is_full(error):
-            raise StorageError(
-                f"No space is left on the disk that holds {bench.folder.path}.",
-                "Free some and run the same command again: finished candidates are kept.",
-            ) from error
-        bench.observer.enter(config.name, "failed")
-        return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
 
 
 def repair_harmed(

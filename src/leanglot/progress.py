@@ -11,11 +11,14 @@ Stage = Literal[
     "cold start",
     "timing",
     "repairing",
+    "searching",
     "teacher",
     "training",
     "done",
     "kept",
     "failed",
+    "dropped",
+    "cut",
 ]
 
 

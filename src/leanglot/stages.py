@@ -1,6 +1,7 @@
 """What the stages of a candidate's way through a run leave behind."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,6 +10,20 @@ from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.shaping import Retokenized
+
+
+class AbandonedError(Exception):
+    """A candidate is given up half-way, by choice: no fault of it, and none of the run.
+
+    Args:
+        state: ``dropped``, since it is hopeless; ``cut``, since the time is over.
+        reason: One sentence.
+    """
+
+    def __init__(self, state: Literal["dropped", "cut"], reason: str) -> None:
+        super().__init__(reason)
+        self.state: Literal["dropped", "cut"] = state
+        self.reason = reason
 
 
 class Made(BaseModel):
@@ -92,3 +107,11 @@ class Trial:
             *self.parity.warnings,
             *self.speed.warnings,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A candidate that could not be made or measured."""
+
+    config: CandidateConfig
+    reason: str

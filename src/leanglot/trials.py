@@ -4,13 +4,13 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from leanglot.artifacts import knowing_threads, make_artifact, quantization_of, steps_on_model, versions
 from leanglot.config import CandidateConfig
-from leanglot.errors import ModelError
+from leanglot.errors import ModelError, StorageError
 from leanglot.exam import Effort, Exam
 from leanglot.export.parity import logit_differences, parity_warnings
 from leanglot.measure.cold_start import measure_cold_start
@@ -30,10 +30,11 @@ from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.predictions import Predictions, read_predictions, write_predictions
 from leanglot.results.records import Environment
 from leanglot.results.shaping import Retokenized
+from leanglot.results.storage import is_full
 from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
-from leanglot.stages import Evaluated, Made, Parity, Trial
+from leanglot.stages import AbandonedError, Evaluated, Failed, Made, Parity, Trial
 from leanglot.techniques.support import learns_from_texts, makes_zeros, trains, trims
 
 _INVARIANCE_TEXTS: Final = 24
@@ -69,13 +70,27 @@ class Bench:
     exports: dict[str, Path] = field(default_factory=dict)
 
 
-def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None) -> Trial:
+class Screening(Protocol):
+    """What a finished artifact has to pass before the rest of it is measured."""
+
+    def __call__(self, artifact: Path, candidate: Classifier) -> None:
+        """Raise `AbandonedError` where it does not pass."""
+        ...
+
+
+def run_trial(
+    bench: Bench, config: CandidateConfig, baseline: Classifier | None, screening: Screening | None = None
+) -> Trial:
     """Take a candidate through all stages, keeping what an earlier run of the same inputs finished.
 
     Args:
         bench: What the trials share.
         config: The candidate.
         baseline: What it is timed against; None when it is the baseline itself.
+        screening: What it has to pass once it is made; None lets every candidate pass.
+
+    Raises:
+        AbandonedError: It does not pass, or whoever watches gives it up.
     """
     place = bench.folder.candidate(config.name)
     artifact, store = place.artifact, Checkpoints(place.path)
@@ -92,6 +107,8 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
     if config.runtime == "onnxruntime" and quantization_of(config.recipe) is None:
         bench.exports[key_of(*config.recipe)] = artifact
     opened = functools.cache(lambda: open_trial(bench, artifact, made, itself=baseline is None))
+    if screening is not None:
+        screening(artifact, opened())
 
     # INT8 products are not the same on every processor, so answers are not either.
     processor = (bench.environment.cpu, bench.environment.isa)
@@ -129,6 +146,35 @@ def run_trial(bench: Bench, config: CandidateConfig, baseline: Classifier | None
         cold_start=cold,
         speed=speed,
     )
+
+
+def try_candidate(
+    bench: Bench, config: CandidateConfig, baseline: Trial, screening: Screening | None = None
+) -> Trial | Failed:
+    """Run a candidate's trial; whatever goes wrong with it alone does not stop the run.
+
+    Args:
+        bench: What the trials share.
+        config: The candidate.
+        baseline: The baseline's trial.
+        screening: See `run_trial`.
+
+    Raises:
+        StorageError: The disk is full, which would stop every other candidate too.
+        AbandonedError: See `run_trial`.
+    """
+    try:
+        return run_trial(bench, config, in_memory(bench.model, threads_of(bench, baseline.made)), screening)
+    except (StorageError, AbandonedError):
+        raise
+    except Exception as error:  # engines raise anything; the reason goes into the report
+        if is_full(error):
+            raise StorageError(
+                f"No space is left on the disk that holds {bench.folder.path}.",
+                "Free some and run the same command again: finished candidates are kept.",
+            ) from error
+        bench.observer.enter(config.name, "failed")
+        return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
 
 
 def forget_disturbed(bench: Bench, trial: Trial) -> None:

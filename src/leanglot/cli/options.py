@@ -52,6 +52,25 @@ ImportanceSamples = Annotated[int, typer.Option(help="Texts that importance is m
 CombineTraffic = Annotated[
     list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")
 ]
+Search = Annotated[
+    bool, typer.Option("--search", help="Search recipes by itself, in place of the usual candidates.")
+]
+Budget = Annotated[
+    str | None, typer.Option(help="Time that --search may take, such as 90s, 30m (the default) or 1.5h.")
+]
+SearchTrials = Annotated[
+    int | None, typer.Option(min=1, help="Most recipes that --search tries; as many as the budget allows by default.")
+]
+SearchTrain = Annotated[
+    bool, typer.Option(help="Let --search train students, where there are training examples and time.")
+]
+CostsFile = Annotated[
+    Path | None,
+    typer.Option("--costs", help="A YAML file of what predictions, errors and machines cost.", metavar="FILE"),
+]
+NormalizeTraffic = Annotated[
+    bool, typer.Option("--normalize-traffic", help="Divide the traffic of --costs by its sum where that is not 1.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 TargetIsa = Annotated[
     str | None,

@@ -11,39 +11,54 @@ from leanglot.cli.options import (
     AllowPickle,
     Alpha,
     AsJson,
+    Budget,
+    CostsFile,
     GroupColumn,
     LabelColumn,
     LanguageColumn,
     Limit,
     Margin,
+    NormalizeTraffic,
     OptionalData,
     Quick,
     RecipeOption,
     Run,
+    Search,
+    SearchTrain,
+    SearchTrials,
     Seed,
     SplitColumn,
     TargetIsa,
     TextColumn,
     Threads,
 )
-from leanglot.cli.parsing import chosen_effort, column_names, read_tolerances
+from leanglot.cli.parsing import chosen_effort, column_names, costs_of, read_tolerances, search_values
 from leanglot.errors import ConfigError
 
 if TYPE_CHECKING:
     from leanglot.config import RunConfig
+    from leanglot.results.records import RunReport
 
 
 def demo(
     quick: Quick = False,
     recipe: RecipeOption = None,
+    search: Search = False,
+    budget: Budget = None,
+    search_trials: SearchTrials = None,
+    search_train: SearchTrain = True,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.", metavar="FOLDER")] = Path("runs/demo"),
 ) -> None:
     """Do the main job on the demo model and the demo data."""
+    from leanglot.config import SearchConfig
     from leanglot.demo import prepare_demo
 
+    wanted = search_values(search=search, budget=budget, trials=search_trials, train=search_train, recipe=recipe)
     console = output()
     with console.status("Preparing the demo model and its sentences (first time: 95 MB to download)"):
         config = prepare_demo(out, quick=quick, recipes=recipe)
+    if wanted is not None:
+        config = config.model_copy(update={"search": SearchConfig.model_validate(wanted)})
     typer.echo(f"Model {config.model}\nData  {config.data.path}")
     _optimize(config, quick=quick)
 
@@ -75,10 +90,16 @@ def optimize(
         Path | None, typer.Option(help="Examples to train on, labelled or not, none of them judged.")
     ] = None,
     recipe: RecipeOption = None,
+    search: Search = False,
+    budget: Budget = None,
+    search_trials: SearchTrials = None,
+    search_train: SearchTrain = True,
     steps: Annotated[bool, typer.Option(help="Measure candidates of several steps after each of them too.")] = True,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put layers of quantized candidates that harm a language back to FP32.")
     ] = False,
+    costs: CostsFile = None,
+    normalize_traffic: NormalizeTraffic = False,
     strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
     allow_pickle: AllowPickle = False,
     quick: Quick = False,
@@ -108,7 +129,11 @@ def optimize(
         values |= {} if corpus is None else {"corpus": {"path": corpus, "columns": columns}}
         values |= {} if training is None else {"training": {"path": training, "columns": columns}}
         values |= {} if recipe is None else {"candidates": load_recipes(recipe)}
+        wanted = search_values(search=search, budget=budget, trials=search_trials, train=search_train, recipe=recipe)
+        values |= {} if wanted is None else {"search": wanted}
         values |= {"repair": {}, "steps": steps} if repair else {"steps": steps}
+        prices = costs_of(costs, normalize_traffic=normalize_traffic)
+        values |= {} if prices is None else {"costs": prices}
         config = make_config(values if out is None else values | {"output": out}, "The options")
     _optimize(config, quick=quick)
 
@@ -125,25 +150,43 @@ def report(run: Run) -> None:
 
 def recommend(
     run: Run,
+    costs: CostsFile = None,
+    normalize_traffic: NormalizeTraffic = False,
     strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
     tolerance: Annotated[
         list[str] | None,
         typer.Option(help="Allowed drop of the accuracy for a goal, such as speed=0.02."),
     ] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write the answer and the prices into the run: its report, page and charts.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recommend again from the stored results."""
-    from leanglot.decide.recommend import recommend as recommend_from
+    """Recommend again from the stored results; with --costs, by what each candidate costs in a month."""
+    from leanglot.pricing import recommend_again, save_again
     from leanglot.report.terminal import render_recommendations
     from leanglot.results.folder import read_report
 
-    stored = read_report(run)
-    found = recommend_from(stored.candidates, tolerances=read_tolerances(tolerance or []), strict=strict)
-    updated = stored.model_copy(update={"recommendations": found})
+    prices = costs_of(costs, normalize_traffic=normalize_traffic)
+    folder = run.parent if run.is_file() else run
+    updated = recommend_again(read_report(run), folder, prices, read_tolerances(tolerance or []), strict=strict)
+    if save:
+        save_again(updated, run)
     if as_json:
-        typer.echo(json.dumps({goal: answer.model_dump() for goal, answer in found.items()}, indent=2))
-    else:
-        output().print(render_recommendations(updated))
+        typer.echo(json.dumps(_answers(updated, priced=prices is not None), indent=2))
+        return
+    output().print(render_recommendations(updated))
+    if save:
+        typer.echo(f"Report: {folder / 'report.html'}")
+
+
+def _answers(report: "RunReport", *, priced: bool) -> dict[str, Any]:
+    """The recommendations by goal; where they were just priced, the prices beside them."""
+    found: dict[str, Any] = {goal: answer.model_dump() for goal, answer in report.recommendations.items()}
+    if not priced or report.pricing is None:
+        return found
+    costs = {each.name: each.monthly_cost and each.monthly_cost.model_dump() for each in report.candidates}
+    return {"recommendations": found, "monthly_cost": costs, "pricing": report.pricing.model_dump()}
 
 
 def _optimize(config: "RunConfig", *, quick: bool) -> None:

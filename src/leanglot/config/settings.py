@@ -250,3 +250,15 @@ class RunConfig(BaseModel):
     costs: Costs | None = None
     search: SearchConfig | None = None
     routing: RoutingConfig | None = None
+
+    @model_validator(mode="after")
+    def _searches_alone(self) -> "RunConfig":
+        if self.search is None:
+            return self
+        if "candidates" in self.model_fields_set:
+            raise ValueError("search writes its own recipes: leave out either search or candidates")
+        if self.costs is not None and (
+            self.costs.infrastructure is None or set(self.costs.monthly_infra) - {BASELINE_NAME}
+        ):
+            raise ValueError("search makes its own candidates, which monthly_infra cannot name: give infrastructure")
+        return self

@@ -54,7 +54,7 @@ class LiveProgress:
     def enter(self, candidate: str, stage: Stage, total: int = 1) -> None:
         """See `Observer`."""
         task = self._tasks[candidate] if candidate in self._tasks else self._add(candidate)
-        finished = stage in {"done", "kept", "failed"}
+        finished = stage in {"done", "kept", "failed", "dropped", "cut"}
         self._progress.start_task(task)
         self._progress.update(task, stage=stage, total=total, completed=total if finished else 0, told="")
         if finished:
@@ -70,7 +70,10 @@ class LiveProgress:
 
     def tell(self, candidate: str, text: str) -> None:
         """See `Observer`."""
-        self._progress.update(self._tasks[candidate], told=text)
+        task = self._progress.tasks[self._tasks[candidate]]
+        self._progress.update(task.id, told=text)
+        if text and task.stop_time is not None and not self._console.is_terminal:
+            self._console.print(f"{candidate}: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def _say(self, candidate: str) -> None:
         """A plain line on how far a candidate is."""

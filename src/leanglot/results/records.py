@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from leanglot.results.pricing import MonthlyCost, Pricing
 from leanglot.results.repairs import Repair
 from leanglot.results.routing import RoutingFacts
+from leanglot.results.searching import SearchRecord
 from leanglot.results.shaping import PruningFacts, TokenChange, VocabularyFacts
 from leanglot.results.training import TrainingFacts
 from leanglot.results.verdicts import Verdict, VerdictKind
@@ -331,6 +332,8 @@ class RunReport(BaseModel):
         repairs: What repair found, by the name of the candidate that harmed a language.
         chains: For each candidate of several steps, the candidates that show its way step by step: the baseline first,
             itself last.
+        search: What a search for recipes tried; None where candidates were given. Of what it measured, ``candidates``
+            holds the recommended ones and the Pareto front.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -350,6 +353,7 @@ class RunReport(BaseModel):
     pricing: Pricing | None = None
     repairs: dict[str, Repair] = {}
     chains: dict[str, tuple[str, ...]] = {}
+    search: SearchRecord | None = None
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; KeyError when there is none."""
