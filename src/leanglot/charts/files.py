@@ -9,7 +9,19 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from leanglot.charts import drop_heatmap, language_accuracy, overview, training, waterfall
+from leanglot.charts import (
+    cost_latency,
+    drop_heatmap,
+    impact,
+    language_accuracy,
+    latency_spread,
+    overview,
+    retention_bars,
+    teacher,
+    training,
+    waterfall,
+)
+from leanglot.charts.impact_points import impact_of_chain, impact_of_run, own_steps
 from leanglot.charts.style import style
 from leanglot.results.atomic import write_bytes_atomically
 from leanglot.results.records import RunReport
@@ -21,6 +33,37 @@ CHARTS: Final[Mapping[str, Callable[[RunReport], Figure]]] = {
     "language_accuracy": language_accuracy.draw,
 }
 _PNG_DPI: Final = 150
+_FEWEST_POINTS: Final = 3  # of a line over candidates, the baseline included
+
+
+def fitting(report: RunReport) -> Mapping[str, Callable[[RunReport], Figure]]:
+    """The charts for which a run has what they show, by name."""
+    known: dict[str, tuple[bool, Callable[[RunReport], Figure]]] = {
+        "retention_bars": (language_accuracy.shown_candidate(report) is not None, retention_bars.draw),
+        "impact": (len(impact_of_run(report).points) >= _FEWEST_POINTS, _draw_impact),
+        "teacher": (bool(teacher.students(report)), teacher.draw),
+        "cost_latency": (cost_latency.has_costs(report), cost_latency.draw),
+        "latency_spread": (latency_spread.has_spreads(report), latency_spread.draw),
+    }
+    return {name: draw for name, (fits, draw) in known.items() if fits}
+
+
+def _draw_impact(report: RunReport) -> Figure:
+    return impact.draw(impact_of_run(report))
+
+
+def _draw_chain_impact(report: RunReport, name: str) -> Figure:
+    return impact.draw(impact_of_chain(report, name))
+
+
+def impacts(report: RunReport) -> Mapping[str, str]:
+    """The candidates of which the run made steps of their own, by the name of the chart of what languages keep."""
+    charts: dict[str, str] = {}
+    for candidate in report.chains:
+        if not own_steps(report, candidate):
+            continue
+        charts[_free_name("impact", candidate, charts)] = candidate
+    return charts
 
 
 def waterfalls(report: RunReport) -> Mapping[str, str]:
@@ -57,10 +100,11 @@ def _free_name(kind: str, candidate: str, taken: Collection[str]) -> str:
 
 
 def drawings(report: RunReport) -> Mapping[str, Callable[[RunReport], Figure]]:
-    """What draws each chart of a run, by the chart's name: of every run, each chain, and each training."""
+    """What draws each chart of a run, by the chart's name: of every run, as they fit, each chain, each training."""
     steps = {name: partial(waterfall.draw, name=candidate) for name, candidate in waterfalls(report).items()}
+    ways = {name: partial(_draw_chain_impact, name=candidate) for name, candidate in impacts(report).items()}
     courses = {name: partial(_draw_training, name=who, facts=facts) for name, (who, facts) in trainings(report).items()}
-    return {**CHARTS, **steps, **courses}
+    return {**CHARTS, **fitting(report), **steps, **ways, **courses}
 
 
 def _draw_training(_: RunReport, name: str, facts: TrainingFacts) -> Figure:

@@ -95,10 +95,15 @@ def impact_of_chain(report: RunReport, chain: str) -> Impact:
     )
 
 
+def own_steps(report: RunReport, chain: str) -> tuple[str, ...]:
+    """The candidates that a run made to show the way to another one, and that nobody asked for."""
+    return tuple(name for name in report.chains[chain] if name.startswith(f"{chain}."))
+
+
 def impact_of_run(report: RunReport) -> Impact:
-    """The run's candidates by what they take off the size; the steps of chains are left to their own pictures."""
-    steps = {name for chain, names in report.chains.items() for name in names if name != chain}
-    candidates = [each for each in challengers(report) if each.name not in steps]
+    """The run's candidates by what they take off the size; steps that nobody asked for are left to their chains."""
+    made = {name for chain in report.chains for name in own_steps(report, chain)}
+    candidates = [each for each in challengers(report) if each.name not in made]
     placed = [each for each in candidates if each.size_reduction is not None and each.languages]
     points = [(each, each.name) for each in sorted(placed, key=lambda each: (each.size_reduction or 0.0, each.name))]
     return Impact(

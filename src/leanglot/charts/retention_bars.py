@@ -15,6 +15,7 @@ from leanglot.charts.style import (
     INK,
     MUTED,
     SMALL_SIZE,
+    SURFACE,
     VERDICT_SIGN,
     VERDICT_WORD,
     bare,
@@ -165,7 +166,7 @@ def _draw_bar(axes: Axes, row: int, retention: Retention, colour: str) -> None:
         height=0.62,
         color=colour,
         hatch="////" if unsure else None,
-        edgecolor="#ffffff" if unsure else colour,
+        edgecolor=SURFACE if unsure else colour,
         linewidth=0,
         zorder=2,
     )
@@ -195,7 +196,7 @@ def _draw_legend(figure: Figure, grades: Sequence[Grade], thresholds: Thresholds
         Patch(
             facecolor=_COLOUR[grade],
             hatch="////" if grade == "unknown" else None,
-            edgecolor="#ffffff" if grade == "unknown" else _COLOUR[grade],
+            edgecolor=SURFACE if grade == "unknown" else _COLOUR[grade],
             linewidth=0,
             label=f"{words[grade]} ({grades.count(grade)})",
         )

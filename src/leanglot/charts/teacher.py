@@ -34,9 +34,11 @@ _RIGHT: Final = 0.85
 _HEIGHT: Final = 3.6
 _HEAD: Final = 1.45
 _FOOT: Final = 1.3
-_TEACHER_BAR: Final = "#c9d1da"
-_STUDENT_BAR: Final = "#cfe4f1"
-_MEAN: Final = "#1f4e79"
+_TEACHER_BAR: Final = "#8592a1"
+_STUDENT_BAR: Final = "#7fb5d5"
+_STRENGTH: Final = 0.4  # of the bars
+_MEAN: Final = "#1f78a8"
+_LOWEST: Final = "#c8582a"
 _FEW: Final = 50
 
 
@@ -100,7 +102,7 @@ def _draw_times(axes: Axes, shown: Sequence[Candidate], report: RunReport) -> No
     for position, (candidate, time) in enumerate(zip(shown, times, strict=True)):
         if time is not None:
             colour = _TEACHER_BAR if candidate.name == report.baseline else _STUDENT_BAR
-            axes.bar(position, time, width=0.62, color=colour)
+            axes.bar(position, time, width=0.62, color=colour, alpha=_STRENGTH)
     axes.set_ylabel("median latency, ms", fontsize=SMALL_SIZE)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelcolor=MUTED, labelsize=SMALL_SIZE)
@@ -145,7 +147,7 @@ def _draw_accuracies(axes: Axes, shown: Sequence[Candidate]) -> None:
             _mark(axes, position - 0.13, mean, _MEAN, "o", percent(mean[0]), -1)
         if lowest is not None:
             name = drawable(lowest[0], 9)
-            _mark(axes, position + 0.13, lowest[1:], "#c8582a", "v", f"{name} {percent(lowest[1])}", 1)
+            _mark(axes, position + 0.13, lowest[1:], _LOWEST, "v", f"{name} {percent(lowest[1])}", 1)
         if mean is None and lowest is None:
             axes.text(position, sum(axes.get_ylim()) / 2, ABSENT, ha="center", color=MUTED, style="italic")
     axes.set_ylabel("accuracy", fontsize=SMALL_SIZE)
@@ -199,8 +201,8 @@ def _name_columns(axes: Axes, shown: Sequence[Candidate], report: RunReport) -> 
 def _draw_legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=_MEAN, marker="o", markersize=6, linewidth=1.3, label="mean over the languages"),
-        Line2D([], [], color="#c8582a", marker="v", markersize=6, linewidth=1.3, label="worst language"),
-        Patch(color=_TEACHER_BAR, label="latency: teacher"),
-        Patch(color=_STUDENT_BAR, label="students"),
+        Line2D([], [], color=_LOWEST, marker="v", markersize=6, linewidth=1.3, label="worst language"),
+        Patch(color=_TEACHER_BAR, alpha=_STRENGTH, label="latency: teacher"),
+        Patch(color=_STUDENT_BAR, alpha=_STRENGTH, label="students"),
     ]
     legend_row(figure, handles, handlelength=1.4)

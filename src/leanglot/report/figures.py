@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from leanglot.charts.files import drawings, svg_bytes, trainings, waterfalls
+from leanglot.charts.files import drawings, impacts, svg_bytes, trainings, waterfalls
 from leanglot.charts.style import GRID, INK, MUTED, SURFACE
 from leanglot.errors import RunError
 from leanglot.report.format import plain
@@ -68,6 +68,39 @@ TEXTS: Final[Mapping[str, ChartText]] = {
         "examples, the drop and the verdict. The verdict tables below have the same numbers.",
         "Overlapping intervals prove nothing: the verdict comes from the paired test on the same examples.",
     ),
+    "retention_bars": ChartText(
+        "How much of its accuracy each language keeps",
+        "One bar per language: the candidate's accuracy divided by the baseline's, coloured by whether 99% and 97% are "
+        "reached, with 95% intervals, the number of examples and the verdict. The verdict tables have the accuracies "
+        "that this divides.",
+        "Hatched bars are languages with too few examples to tell. The verdict goes by the drop in points, not by "
+        "these thresholds.",
+    ),
+    "impact": ChartText(
+        "What each language keeps as candidates get smaller",
+        "A line per language over the candidates by size: the accuracy as a share of the baseline's. The languages "
+        "that keep least are named. The verdict tables have the accuracies that this divides.",
+        "Neighbours on the axis are different candidates, not steps of one.",
+    ),
+    "teacher": ChartText(
+        "The teacher beside its students",
+        "For the teacher and each student: a bar for the median latency, and marks for the mean accuracy over the "
+        "languages and for the worst language, with 95% intervals. The table of candidates has the same numbers.",
+        "Two axes: accuracy on the left, latency on the right, each with its own scale.",
+    ),
+    "cost_latency": ChartText(
+        "Cost against latency",
+        "A mark per candidate: its cost in a month, with the interval, against its 95th percentile of latency. A step "
+        "line is the Pareto front. The table of costs has the same numbers.",
+        "Overlapping intervals do not say that costs are equal: candidates err on the same examples, and the "
+        "probability of being the cheapest counts that.",
+    ),
+    "latency_spread": ChartText(
+        "How the latency spreads in each language",
+        "One row per language: the middle half of the timed calls as a box, the median, and the range, of the baseline "
+        "and of one candidate, with the tokens of a text. The verdict tables have the medians.",
+        "Languages whose texts are cut into more tokens take longer.",
+    ),
 }
 
 
@@ -83,7 +116,8 @@ def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Pict
     """
     steps = {name: _steps_text(candidate) for name, candidate in waterfalls(report).items()}
     courses = {name: _training_text(candidate) for name, (candidate, _) in trainings(report).items()}
-    texts = {**TEXTS, **steps, **courses}
+    ways = {name: _impact_text(candidate) for name, candidate in impacts(report).items()}
+    texts = {**TEXTS, **steps, **ways, **courses}
     found = []
     for name, draw in drawings(report).items():
         if charts is None:
@@ -101,6 +135,15 @@ def _steps_text(candidate: str) -> ChartText:
         "it. The table of its steps above has the sizes, the medians and the languages newly harmed.",
         "The latency is the baseline's divided by each speed-up, since each candidate was timed side by side with the "
         "baseline alone. In the grid red is a loss at that step; the sign is the verdict against the baseline.",
+    )
+
+
+def _impact_text(candidate: str) -> ChartText:
+    return ChartText(
+        f"What each language keeps along the steps of {plain(candidate)}",
+        f"A line per language over the steps of {plain(candidate)}: the accuracy after each step as a share of the "
+        "baseline's. The languages that keep least at the end are named. The verdict tables have the accuracies.",
+        "Where a step makes a language collapse, the lower part of the scale is logarithmic, which is said above it.",
     )
 
 
