@@ -36,6 +36,7 @@ FLOORS = [
         "importances",
         "judging",
         "pipeline",
+        "profiling",
         "pricing",
         "quantizers",
         "repairing",
@@ -73,7 +74,10 @@ HEAVY = {
 }
 
 # Files of cli/ whose public functions are subcommands.
-SUBCOMMANDS = {"runs", "measuring", "making", "pruning", "quantizing", "searching", "training", "tuning", "gating", "comparing"}
+SUBCOMMANDS = {
+    *("runs", "measuring", "making", "profiling", "pruning", "quantizing", "searching", "training", "tuning"),
+    *("gating", "comparing"),
+}
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60

@@ -71,6 +71,9 @@ CostsFile = Annotated[
 NormalizeTraffic = Annotated[
     bool, typer.Option("--normalize-traffic", help="Divide the traffic of --costs by its sum where that is not 1.")
 ]
+Salvage = Annotated[
+    bool, typer.Option("--salvage", help="Read what is whole of a damaged report.json; tells what was left out.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 TargetIsa = Annotated[
     str | None,

@@ -164,7 +164,7 @@ def recommend(
 ) -> None:
     """Recommend again from the stored results; with --costs, by what each candidate costs in a month."""
     from leanglot.pricing import recommend_again, save_again
-    from leanglot.report.terminal import render_recommendations
+    from leanglot.report.terminal import render_costs, render_recommendations
     from leanglot.results.folder import read_report
 
     prices = costs_of(costs, normalize_traffic=normalize_traffic)
@@ -175,7 +175,10 @@ def recommend(
     if as_json:
         typer.echo(json.dumps(_answers(updated, priced=prices is not None), indent=2))
         return
-    output().print(render_recommendations(updated))
+    console = output()
+    if updated.pricing is not None:
+        console.print(render_costs(updated))
+    console.print(render_recommendations(updated))
     if save:
         typer.echo(f"Report: {folder / 'report.html'}")
 

@@ -5,6 +5,7 @@ from leanglot.config.deciding import RoutingConfig, SearchConfig
 from leanglot.config.loading import (
     MAX_CONFIG_BYTES,
     load_config,
+    load_costs,
     load_recipes,
     make_candidate,
     make_config,
@@ -36,6 +37,7 @@ __all__ = [
     "RunConfig",
     "SearchConfig",
     "load_config",
+    "load_costs",
     "load_recipes",
     "make_candidate",
     "make_config",

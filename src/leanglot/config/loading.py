@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from leanglot.config.costs import Costs
 from leanglot.config.faults import described
 from leanglot.config.settings import CandidateConfig, DataConfig, RecipeFile, RunConfig, repeated_names
 from leanglot.errors import ConfigError
@@ -96,6 +97,26 @@ def load_recipes(path: Path) -> tuple[CandidateConfig, ...]:
     return _validated(RecipeFile, values, str(path)).candidates
 
 
+def load_costs(path: Path, *, normalize_traffic: bool = False) -> Costs:
+    """Reads a YAML file of what predictions and errors cost: the keys of `Costs`.
+
+    Args:
+        path: The file, UTF-8, at most 1 MB.
+        normalize_traffic: Divide shares that do not sum to 1 by their sum, whatever the file says.
+
+    Returns:
+        The checked prices.
+
+    Raises:
+        ConfigError: When the file is missing or no YAML mapping, or prices are wrong: every fault at once.
+    """
+    path = Path(path)
+    values, repeated = _parsed(path, _contents(path), needs="the keys monthly_predictions, traffic and error_cost")
+    if normalize_traffic:
+        values["normalize_traffic"] = True
+    return _validated(Costs, values, str(path), repeated)
+
+
 def load_config(path: Path) -> RunConfig:
     """Reads and checks a YAML config file.
 
@@ -138,12 +159,15 @@ def _in_folder(source: DataConfig | None, folder: Path) -> DataConfig | None:
     return None if source is None else source.model_copy(update={"path": folder / source.path.expanduser()})
 
 
-def _validated(kind: type[Settings], values: Mapping[str, object], source: str) -> Settings:
+def _validated(kind: type[Settings], values: Mapping[str, object], source: str, faults: Sequence[str] = ()) -> Settings:
     try:
-        return kind.model_validate(dict(values))
+        settings = kind.model_validate(dict(values))
     except ValidationError as error:
-        faults = [described(detail, kind) for detail in error.errors(include_url=False)]
-        raise _config_error(source, faults) from error
+        found = [described(detail, kind) for detail in error.errors(include_url=False)]
+        raise _config_error(source, [*faults, *found]) from error
+    if faults:
+        raise _config_error(source, faults)
+    return settings
 
 
 def _checked(values: Mapping[str, object], source: str, faults: Sequence[str]) -> RunConfig:

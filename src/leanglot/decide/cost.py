@@ -101,12 +101,9 @@ def price(
         seed: Seed of the draws.
 
     Returns:
-        The candidates with their ``monthly_cost``, and how they were priced.
-
-    Raises:
-        ConfigError: A monthly figure is given for a candidate that there is not.
+        The candidates with their ``monthly_cost``, and how they were priced. A monthly figure for a candidate that
+        there is not is told in the notes; see `check_names`.
     """
-    check_names(costs, [candidate.name for candidate in candidates])
     evidence = gather_errors(candidates, predictions, missing, draws, seed)
     errors = evidence.draws.over(tuple(costs.shares))
     sheets = [_sheet(candidate, costs, errors) for candidate in candidates]
@@ -246,6 +243,9 @@ def _notes(costs: Costs, errors: ErrorDraws, sheets: Sequence[_Sheet]) -> list[s
     given = math.fsum(costs.traffic.values())
     if abs(given - 1) > 1e-6:
         found.append(f"The traffic given sums to {given:g}; all shares were divided by that.")
+    known = {sheet.candidate.name for sheet in sheets}
+    if strangers := [name for name in costs.monthly_infra if name not in known]:
+        found.append(f"monthly_infra has figures for {listed(strangers)}, which no candidate is called.")
     if idle := [tag for tag in errors.languages if tag not in costs.traffic]:
         found.append(f"Judged, but without traffic, so that errors in them cost nothing here: {listed(idle)}.")
     found += [

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from leanglot.decide.cheapest import recommend_cheapest
 from leanglot.decide.praise import describe, headline, points
 from leanglot.decide.standing import Standing, baseline_of, standing_of
 from leanglot.errors import ConfigError
+from leanglot.results.pricing import Pricing
 from leanglot.results.records import Candidate, Goal, Recommendation
 
 DEFAULT_TOLERANCES: Final[Mapping[Goal, float]] = {
@@ -16,10 +18,14 @@ DEFAULT_TOLERANCES: Final[Mapping[Goal, float]] = {
     "accuracy": 0.005,
     "size": 0.02,
     "balanced": 0.01,
-    "cost": 0.01,
+    "cost": 1.0,
 }
 """Largest drop of the accuracy by goal: two points where speed or size is what counts, half a point
-where accuracy is, one point in between."""
+where accuracy is, one point in between, and any for cost, where errors have their price."""
+
+NEAR: Final = 0.05
+"""Candidates whose merit is within this share of the best one's count as equally good: timing cannot tell them apart.
+The one of them that loses least is recommended."""
 
 _ROUNDING: Final = 1e-9  # 0.85 - 0.83 is a drop of 0.02, whatever floating point says
 
@@ -32,10 +38,11 @@ class _Entry:
 
 def recommend(
     candidates: Sequence[Candidate],
-    goals: Sequence[Goal] = ("speed", "accuracy", "size", "balanced"),
+    goals: Sequence[Goal] | None = None,
     tolerances: Mapping[Goal, float] | None = None,
     *,
     strict: bool = False,
+    pricing: Pricing | None = None,
 ) -> dict[Goal, Recommendation]:
     """Recommends a candidate for each goal.
 
@@ -43,13 +50,16 @@ def recommend(
     smaller; ``balanced`` the largest geometric mean of the two ratios, among those not slower than the
     baseline; ``accuracy`` the most accurate among those faster or smaller than the baseline. Each allows its
     own drop of the accuracy. A candidate that failed or was rejected is never recommended, and one that
-    is certified comes before all that are merely unrefuted.
+    is certified comes before all that are merely unrefuted. Of candidates about as fast, small or balanced as the
+    best one, within `NEAR`, the one that loses the least accuracy is taken. ``cost`` takes the lowest expected total
+    among those neither failed nor rejected.
 
     Args:
         candidates: All candidates of a run, the baseline among them.
-        goals: What to recommend for.
+        goals: What to recommend for; None takes all, ``cost`` only where there is a pricing.
         tolerances: Largest drop of the accuracy by goal, 0 to 1, instead of `DEFAULT_TOLERANCES`.
         strict: Take certified candidates alone.
+        pricing: How the candidates were priced; None where no costs were given.
 
     Returns:
         An answer per goal; its candidate is None where none qualifies, with the reason.
@@ -59,10 +69,16 @@ def recommend(
         DataError: There is no baseline, or more than one.
     """
     allowed = {**DEFAULT_TOLERANCES, **(tolerances or {})}
-    _check(goals, allowed)
+    asked = goals if goals is not None else [goal for goal in get_args(Goal) if goal != "cost" or pricing is not None]
+    _check(asked, allowed)
     baseline = baseline_of(candidates)
     entries = [_Entry(each, standing_of(each, baseline)) for each in candidates if each is not baseline]
-    return {goal: _answer(goal, entries, allowed[goal], strict=strict) for goal in goals}
+    return {
+        goal: recommend_cheapest(candidates, pricing, allowed[goal], strict=strict)
+        if goal == "cost"
+        else _answer(goal, entries, allowed[goal], strict=strict)
+        for goal in asked
+    }
 
 
 def _check(goals: Sequence[str], tolerances: Mapping[Goal, float]) -> None:
@@ -81,12 +97,6 @@ def _check(goals: Sequence[str], tolerances: Mapping[Goal, float]) -> None:
 
 
 def _answer(goal: Goal, entries: Sequence[_Entry], tolerance: float, *, strict: bool) -> Recommendation:
-    if goal == "cost":
-        return Recommendation(
-            candidate=None,
-            reason="No candidate qualifies for cost: no costs were given.",
-            accuracy_tolerance=tolerance,
-        )
     obstacles = {entry.candidate.name: _obstacle(goal, entry, tolerance, strict=strict) for entry in entries}
     fit = [entry for entry in entries if obstacles[entry.candidate.name] is None]
     if not fit:
@@ -94,12 +104,28 @@ def _answer(goal: Goal, entries: Sequence[_Entry], tolerance: float, *, strict: 
             candidate=None, reason=_none_fit(goal, list(obstacles.values())), accuracy_tolerance=tolerance
         )
     certified = [entry for entry in fit if entry.candidate.status == "certified"]
-    best = max(certified or fit, key=lambda entry: _merit(goal, entry.standing))
-    overall = max(fit, key=lambda entry: _merit(goal, entry.standing))
+    best, passed_over = _best(goal, certified or fit)
     reason = describe(best.candidate, best.standing)
-    if _merit(goal, overall.standing) > _merit(goal, best.standing):
+    if passed_over is not None:
+        better = f"{passed_over.candidate.name}, {headline(passed_over.standing)}"
+        reason += f" {better}, is ahead by less than {NEAR:.0%} and loses more accuracy."
+    overall = max(fit, key=lambda entry: _merit(goal, entry.standing))
+    if overall not in (certified or fit) and _merit(goal, overall.standing) > _merit(goal, best.standing):
         reason += f" {overall.candidate.name} would be {headline(overall.standing)}, but is not proven safe."
     return Recommendation(candidate=best.candidate.name, reason=reason, accuracy_tolerance=tolerance)
+
+
+def _best(goal: Goal, entries: Sequence[_Entry]) -> tuple[_Entry, _Entry | None]:
+    """The one to recommend, and the one of a slightly greater merit that it was preferred to, where there is one."""
+    first = max(entries, key=lambda entry: _merit(goal, entry.standing))
+    if goal == "accuracy":
+        return first, None
+    least = _merit(goal, first.standing)[0] * (1 - NEAR)
+    near = [entry for entry in entries if _merit(goal, entry.standing)[0] >= least]
+    best = min(
+        near, key=lambda entry: (entry.standing.accuracy_drop or 0.0, *(-each for each in _merit(goal, entry.standing)))
+    )
+    return best, None if best is first else first
 
 
 def _obstacle(goal: Goal, entry: _Entry, tolerance: float, *, strict: bool) -> str | None:

@@ -9,6 +9,7 @@ from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
 from leanglot.charts.style import VERDICT_SIGN
 from leanglot.report.alarms import alarm_codes, alarm_lines, explaining_pages
 from leanglot.report.chains import HOW_STEPS_READ, STEP_COLUMNS, ChainTable, StepRow, chain_tables
+from leanglot.report.cost import COST_COLUMNS, HOW_COST_READS, cost_table
 from leanglot.report.format import (
     GOAL_WORD,
     in_points,
@@ -65,6 +66,7 @@ def render_markdown(report: RunReport) -> str:
         "## Candidates\n\n" + _candidates(table),
         _footnotes(table),
         _alarms(report),
+        _costs(report),
         _repairs(report),
         _chains(report),
         _weights(report),
@@ -194,6 +196,19 @@ def _alarms(report: RunReport) -> str:
         for line in lines
     ]
     return "\n".join(["## Alarms\n", *told, "", f"Explained in {', '.join(map(code, explaining_pages(lines)))}."])
+
+
+def _costs(report: RunReport) -> str:
+    found = cost_table(report)
+    if found is None:
+        return ""
+    head = ["Candidate", *(column.capitalize() for column in COST_COLUMNS)]
+    rows = [[code(row.candidate.name), *(escape(row.cells[column]) for column in COST_COLUMNS)] for row in found.rows]
+    changes = "\n".join(f"- {escape(change)}" for change in found.changes)
+    remarks = "\n\n".join(map(escape, (found.assumptions, HOW_COST_READS, *found.remarks)))
+    return "\n\n".join(
+        part for part in (f"## {escape(found.title)}", _table(head, rows, left={0}), changes, remarks) if part
+    )
 
 
 def _repairs(report: RunReport) -> str:

@@ -9,6 +9,7 @@ from leanglot.report.format import plural
 from leanglot.results.records import Candidate, Goal, LanguageResult, RunReport
 
 GOALS: Final[tuple[Goal, ...]] = ("balanced", "speed", "size", "accuracy", "cost")
+_GOALS_PRICED: Final[tuple[Goal, ...]] = ("cost", "balanced", "speed", "size", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ def baseline_of(report: RunReport) -> Candidate:
 
 
 def answers(report: RunReport) -> tuple[Answer, ...]:
-    """One answer per goal that the report knows, in a fixed order.
+    """One answer per goal that the report knows, in a fixed order; cost comes first where costs were given.
 
     Raises:
         RunError: When a recommendation names a candidate that the report does not have.
     """
     found = []
-    for goal in GOALS:
+    for goal in GOALS if report.pricing is None else _GOALS_PRICED:
         recommendation = report.recommendations.get(goal)
         if recommendation is not None:
             name = recommendation.candidate
@@ -100,8 +101,17 @@ def answers(report: RunReport) -> tuple[Answer, ...]:
 
 
 def primary(report: RunReport) -> Candidate | None:
-    """The candidate that the report opens with: the balanced one, else the first that any goal names."""
+    """The candidate that the report opens with: the cheapest, else the balanced one, else the first of any goal."""
+    if baseline_is_cheapest(report):
+        return baseline_of(report)
     return next((answer.candidate for answer in answers(report) if answer.candidate is not None), None)
+
+
+def baseline_is_cheapest(report: RunReport) -> bool:
+    """Whether costs were given, and nothing else that may be shipped costs less than the baseline."""
+    answer = report.recommendations.get("cost")
+    priced = report.pricing is not None and report.pricing.cheapest == report.baseline
+    return priced and answer is not None and answer.candidate is None
 
 
 def group_languages(report: RunReport, candidate: Candidate) -> LanguageGroups:
@@ -147,7 +157,8 @@ def headline(report: RunReport) -> Headline:
 
 def _verdict_of(report: RunReport, candidate: Candidate) -> Headline:
     if candidate.name == report.baseline:
-        return Headline("Keep the baseline ", candidate.name, ": no other candidate is supported better")
+        why = "costs less" if baseline_is_cheapest(report) else "is supported better"
+        return Headline("Keep the baseline ", candidate.name, f": no other candidate {why}")
     groups = group_languages(report, candidate)
     if candidate.status == "certified" and len(groups.safe) == groups.total:
         return Headline("Ship ", candidate.name, f": proven safe in all {plural(groups.total, 'language')}")

@@ -14,6 +14,7 @@ from leanglot.charts.quantities import ABSENT, count, megabytes, percent, points
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.alarms import AlarmLine, alarm_lines, explaining_pages
 from leanglot.report.chains import ChainTable, StepRow, chain_tables
+from leanglot.report.cost import COST_COLUMNS, COST_HEADINGS, HOW_COST_READS, CostRow, cost_table
 from leanglot.report.format import GOAL_WORD, language, more_examples, plain
 from leanglot.report.highlights import Highlight, pick_highlights
 from leanglot.report.repairs import sentences
@@ -64,7 +65,7 @@ def render_tables(report: RunReport) -> RenderableType:
     """
     parts: list[RenderableType] = [_candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
-    tables = (_alarms, _repairs, _chains, _weights, _pruning, _training, _vocabularies, _threads, _languages)
+    tables = (_alarms, _costs, _repairs, _chains, _weights, _pruning, _training, _vocabularies, _threads, _languages)
     parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
     return Constrain(Group(*parts), WIDTH)
 
@@ -79,6 +80,15 @@ def render_recommendations(report: RunReport) -> RenderableType:
         RunError: When the report names candidates that it does not have.
     """
     return Constrain(Group(_headline(report), *(_sentence(answer) for answer in answers(report))), WIDTH)
+
+
+def render_costs(report: RunReport) -> RenderableType:
+    """Renders the prices alone; nothing where no costs were given.
+
+    Args:
+        report: The run.
+    """
+    return Constrain(Group(*_costs(report)), WIDTH)
 
 
 def plain_table(title: str) -> Table:
@@ -178,6 +188,22 @@ def _alarm_cells(line: AlarmLine) -> list[Text]:
     style = "dim" if line.alarm.code == "not-measured" else "yellow"
     names = (plain(", ".join(line.candidates)), "cyan")
     return [Text(f"! {plain(line.alarm.code)}", style), Text.assemble(names, f": {plain(line.alarm.message)}")]
+
+
+def _costs(report: RunReport) -> list[RenderableType]:
+    found = cost_table(report)
+    if found is None:
+        return []
+    rows = [_cost_cells(row) for row in found.rows]
+    table = _Fitted(found.title, ("candidate", *COST_HEADINGS), rows, frozenset({"machines", "per million"}))
+    changes = [Text(f"- {plain(change)}") for change in found.changes]
+    remarks = (found.assumptions, HOW_COST_READS, *found.remarks)
+    return [table, *changes, *(Text(plain(remark), "dim") for remark in remarks), Text()]
+
+
+def _cost_cells(row: CostRow) -> list[Text]:
+    style = "bold" if row.cheapest else "dim" if row.candidate.status == "rejected" else ""
+    return [Text(plain(text), style) for text in (row.candidate.name, *(row.cells[each] for each in COST_COLUMNS))]
 
 
 def _repairs(report: RunReport) -> list[RenderableType]:
