@@ -11,6 +11,7 @@ from leanglot.results.searching import Levels, Tried
 RESERVE_SHARE: Final = 0.05
 MOST_RESERVE_S: Final = 30.0
 _CAUTION: Final = 1.25
+_OF_BASELINE: Final = 0.6  # a candidate answers faster than the baseline, and is timed in turns with it
 _FORWARD_AND_BACKWARD: Final = 6.0
 _BESIDES_LAYERS: Final = 0.5
 
@@ -60,7 +61,7 @@ def expected_seconds(levels: Levels, tried: Sequence[Tried], baseline_s: float) 
     done = [each for each in tried if each.state == "measured" and not each.levels.student]
     alike = [each.seconds for each in done if _preparation(each.levels) == _preparation(levels)][-5:]
     known = alike or [each.seconds for each in done][-5:]
-    return _CAUTION * median(known) if known else baseline_s
+    return _CAUTION * median(known) if known else _OF_BASELINE * baseline_s
 
 
 def _preparation(levels: Levels) -> tuple[bool, bool, bool]:
