@@ -23,6 +23,7 @@ from leanglot.cli.options import (
     Quick,
     RecipeOption,
     Run,
+    Salvage,
     Search,
     SearchTrain,
     SearchTrials,
@@ -33,6 +34,7 @@ from leanglot.cli.options import (
     Threads,
 )
 from leanglot.cli.parsing import chosen_effort, column_names, costs_of, read_tolerances, search_values
+from leanglot.cli.stored import read_stored
 from leanglot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,13 +140,12 @@ def optimize(
     _optimize(config, quick=quick)
 
 
-def report(run: Run) -> None:
+def report(run: Run, salvage: Salvage = False) -> None:
     """Write report.html, report.md and the charts again from the stored results."""
     from leanglot.report.files import write_report
-    from leanglot.results.folder import read_report
 
     folder = run.parent if run.is_file() else run
-    write_report(read_report(run), folder)
+    write_report(read_stored(run, salvage=salvage), folder)
     typer.echo(f"Wrote {folder / 'report.html'}")
 
 
@@ -160,16 +161,20 @@ def recommend(
     save: Annotated[
         bool, typer.Option("--save", help="Write the answer and the prices into the run: its report, page and charts.")
     ] = False,
+    salvage: Salvage = False,
     as_json: AsJson = False,
 ) -> None:
     """Recommend again from the stored results; with --costs, by what each candidate costs in a month."""
     from leanglot.pricing import recommend_again, save_again
     from leanglot.report.terminal import render_costs, render_recommendations
-    from leanglot.results.folder import read_report
 
+    if save and salvage:
+        raise ConfigError("--save would write over the damaged report.json.", "Leave --save or --salvage out.")
     prices = costs_of(costs, normalize_traffic=normalize_traffic)
     folder = run.parent if run.is_file() else run
-    updated = recommend_again(read_report(run), folder, prices, read_tolerances(tolerance or []), strict=strict)
+    updated = recommend_again(
+        read_stored(run, salvage=salvage), folder, prices, read_tolerances(tolerance or []), strict=strict
+    )
     if save:
         save_again(updated, run)
     if as_json:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Final
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from leanglot.results.storage import storage_errors
 REPORT_NAME: Final = "report.json"
 MARKER_NAME: Final = ".leanglot-run"
 LOCK_NAME: Final = ".leanglot-lock"
+_AGAIN: Final = "Run again, or restore the file: leanglot optimize --help"
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,35 @@ def read_report(path: Path) -> RunReport:
     Raises:
         RunError: When it is missing, damaged, or made by a newer leanglot.
     """
+    file, text, values = _read(path)
+    try:
+        return RunReport.model_validate_json(text)
+    except ValidationError as error:
+        faults = "".join(f"\n  {_place(fault['loc'])}: {fault['msg']}" for fault in error.errors()[:5])
+        raise RunError(
+            f"The report {file} is damaged{_damaged_candidates(error, values)}:{faults}",
+            f"Read the rest with: leanglot report {file.parent} --salvage\n{_AGAIN}",
+        ) from error
+
+
+def read_report_values(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Reads a report as JSON, of a schema version that is known, without a look at what it holds.
+
+    Args:
+        path: The run folder, or its ``report.json``.
+
+    Returns:
+        The file, and its values.
+
+    Raises:
+        RunError: When it is missing, no JSON, or made by a newer leanglot.
+    """
+    file, _, values = _read(path)
+    return file, values
+
+
+def _read(path: Path) -> tuple[Path, str, dict[str, Any]]:
     file = Path(path) / REPORT_NAME if Path(path).is_dir() else Path(path)
-    again = "Run again, or restore the file: leanglot optimize --help"
     try:
         text = file.read_text(encoding="utf-8")
         values = json.loads(text)
@@ -195,15 +223,32 @@ def read_report(path: Path) -> RunReport:
         raise RunError(f"The report {file} cannot be read: {error.strerror}.", "Check its permissions.") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise RunError(f"The report {file} is damaged at {place}: {error.msg}.", again) from error
+        raise RunError(f"The report {file} is damaged at {place}: {error.msg}.", _rebuild(file)) from error
     except (ValueError, RecursionError) as error:  # Not UTF-8, or nested to hostile depth.
-        raise RunError(f"The report {file} is damaged: {error}.", again) from error
+        raise RunError(f"The report {file} is damaged: {error}.", _rebuild(file)) from error
     _check_version(file, values)
-    try:
-        return RunReport.model_validate_json(text)
-    except ValidationError as error:
-        faults = "".join(f"\n  {_place(fault['loc'])}: {fault['msg']}" for fault in error.errors()[:5])
-        raise RunError(f"The report {file} is damaged:{faults}", again) from error
+    return file, text, values
+
+
+def _rebuild(file: Path) -> str:
+    """How to come by the report again: in moments where the finished stages of the candidates are kept beside it."""
+    if any((file.parent / "candidates").glob("*/*.json")):
+        return (
+            "The measurements of its candidates are kept beside it: the same leanglot optimize command again rebuilds "
+            "the report from them in moments."
+        )
+    return _AGAIN
+
+
+def _damaged_candidates(error: ValidationError, values: dict[str, Any]) -> str:
+    """Names of the damaged candidates, or their numbers where they have none."""
+    places = [fault["loc"] for fault in error.errors()]
+    numbers = sorted({place[1] for place in places if place[0] == "candidates" and len(place) > 1})
+    found = [values["candidates"][number] for number in numbers if isinstance(number, int)]
+    names = [str(each.get("name", "?") if isinstance(each, dict) else "?")[:80] for each in found]
+    return (
+        f" in the candidates {', '.join(names)}" if len(names) > 1 else "".join(f" in the candidate {n}" for n in names)
+    )
 
 
 def _check_version(file: Path, values: object) -> None:
