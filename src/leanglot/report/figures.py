@@ -1,11 +1,11 @@
 """Charts inside the page: SVG pictures that follow the reader's light or dark theme, with texts in their place."""
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from leanglot.charts.files import drawings, impacts, svg_bytes, trainings, waterfalls
 from leanglot.charts.style import GRID, INK, MUTED, SURFACE
@@ -47,6 +47,12 @@ class Picture:
     width: int
     height: int
 
+
+TABLED: Final = frozenset({"drop_heatmap"})
+"""Charts that the page has as a table with the same numbers."""
+
+_PLAIN: Final = " !$'()*+,-./:;=?@_~"
+"""What may stand as it is in a data URI of a quoted attribute."""
 
 TEXTS: Final[Mapping[str, ChartText]] = {
     "overview": ChartText(
@@ -120,11 +126,25 @@ def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Pict
     texts = {**TEXTS, **steps, **ways, **courses}
     found = []
     for name, draw in drawings(report).items():
+        text = texts.get(name) or _plain_text(name)
+        if name in TABLED:
+            continue
         if charts is None:
-            found.append(_picture(texts[name], svg_bytes(draw(report)).decode(), f"chart {name}"))
+            found.append(_picture(text, svg_bytes(draw(report)).decode(), f"chart {name}"))
         elif name in charts:
-            found.append(_picture(texts[name], _read(charts[name]), str(charts[name])))
+            found.append(_picture(text, _read(charts[name]), str(charts[name])))
     return tuple(found)
+
+
+def _plain_text(name: str) -> ChartText:
+    """What can be said of a chart that has no words of its own here."""
+    title = re.sub(r"[\W_]+", " ", name).strip().capitalize() or "Chart"
+    return ChartText(
+        title,
+        f'The chart "{title}". It is drawn from the records of this run, whose numbers stand in the tables of this '
+        "page and in report.json.",
+        f"{title}, drawn from the records of this run.",
+    )
 
 
 def _steps_text(candidate: str) -> ChartText:
@@ -186,6 +206,12 @@ def _picture(text: ChartText, svg: str, source: str) -> Picture:
             f"{source} is not an SVG picture with a width and a height in points.",
             "Pass the .svg files that write_charts wrote.",
         )
-    encoded = base64.b64encode(themed(svg).encode()).decode("ascii")
     width, height = (round(float(part) * 4 / 3) for part in size.groups())
-    return Picture(text, f"data:image/svg+xml;base64,{encoded}", width, height)
+    return Picture(text, f"data:image/svg+xml,{quote(themed(slim(svg)), safe=_PLAIN)}", width, height)
+
+
+def slim(svg: str) -> str:
+    """The same picture in fewer characters: coordinates to a hundredth of a point, no comments and no indents."""
+    short = re.sub(r'(?<=\bd=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
+    short = re.sub(r"<!--.*?-->", "", short, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", short)

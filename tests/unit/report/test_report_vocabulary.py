@@ -180,7 +180,7 @@ def test_markdown_shows_the_worst(shaped):
 
 def test_the_page_shows_all_in_details(shaped):
     html = render_page(shaped, {})
-    section = html[html.index('id="vocabulary"') : html.index('id="verdicts"')]
+    section = html[html.index('id="vocabulary"') : html.index('id="data"')]
     assert unescape(section).count("Portuguese (Brazil) (pt-BR)</th>") == 1
     assert unescape(section).count("Hindi (hi)</th>") == 2
     assert section.index("The 5 languages that pay most") < section.index("<details>")
@@ -193,7 +193,7 @@ def test_tags_from_outside_stay_tags(shaped, hollow):
     named = with_updates(shaped, {"onnx": {"vocabulary": facts}, "int8": {"vocabulary": None}})
     report = with_updates(named, {"onnx": {"name": hollow.data.notes[1]}}).model_copy(update={"recommendations": {}})
     html, text, shown = render_page(report, {}), render_markdown(report), printed(report)
-    assert "<script" not in html.lower()
+    assert html.lower().count("<script") == 3
     assert r"\<script\>" in text
     assert "\x1b" not in html + text + shown
 
