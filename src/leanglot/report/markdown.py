@@ -21,6 +21,7 @@ from leanglot.report.format import (
     speed,
 )
 from leanglot.report.repairs import sentences
+from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
 from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
     LanguageGroups,
@@ -67,6 +68,7 @@ def render_markdown(report: RunReport) -> str:
         _footnotes(table),
         _alarms(report),
         _costs(report),
+        _search(report),
         _repairs(report),
         _chains(report),
         _weights(report),
@@ -209,6 +211,18 @@ def _costs(report: RunReport) -> str:
     return "\n\n".join(
         part for part in (f"## {escape(found.title)}", _table(head, rows, left={0}), changes, remarks) if part
     )
+
+
+def _search(report: RunReport) -> str:
+    found = search_table(report)
+    if found is None:
+        return ""
+    told = "## Search\n\n" + escape(" ".join(found.sentences))
+    if not found.rows:
+        return told
+    rows = [[code(row.name), *map(escape, row.cells), escape(row.reason)] for row in found.rows]
+    head = [*(column.capitalize() for column in SEARCH_COLUMNS), "Why"]
+    return f"{told}\n\n{_table(head, rows, left={0, 1, len(head) - 1})}\n\n{escape(HOW_SEARCH_READS)}"
 
 
 def _repairs(report: RunReport) -> str:

@@ -18,6 +18,7 @@ from leanglot.report.cost import COST_COLUMNS, COST_HEADINGS, HOW_COST_READS, Co
 from leanglot.report.format import GOAL_WORD, language, more_examples, plain
 from leanglot.report.highlights import Highlight, pick_highlights
 from leanglot.report.repairs import sentences
+from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
 from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
     Answer,
@@ -65,7 +66,10 @@ def render_tables(report: RunReport) -> RenderableType:
     """
     parts: list[RenderableType] = [_candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
-    tables = (_alarms, _costs, _repairs, _chains, _weights, _pruning, _training, _vocabularies, _threads, _languages)
+    tables = (
+        *(_alarms, _costs, _search, _repairs, _chains, _weights),
+        *(_pruning, _training, _vocabularies, _threads, _languages),
+    )
     parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
     return Constrain(Group(*parts), WIDTH)
 
@@ -204,6 +208,19 @@ def _costs(report: RunReport) -> list[RenderableType]:
 def _cost_cells(row: CostRow) -> list[Text]:
     style = "bold" if row.cheapest else "dim" if row.candidate.status == "rejected" else ""
     return [Text(plain(text), style) for text in (row.candidate.name, *(row.cells[each] for each in COST_COLUMNS))]
+
+
+def _search(report: RunReport) -> list[RenderableType]:
+    found = search_table(report)
+    if found is None:
+        return []
+    told = [Text("Search", "bold"), Text(plain(" ".join(found.sentences)))]
+    if not found.rows:
+        return [*told, Text()]
+    rows = [[Text(plain(cell)) for cell in (row.name, *row.cells)] for row in found.rows]
+    why = [Text.assemble((plain(row.name), "cyan"), f": {plain(row.reason)}") for row in found.rows if row.is_out]
+    table = _Fitted("Tried and not shown above", SEARCH_COLUMNS, rows, frozenset({"took"}))
+    return [*told, Text(), table, *why, Text(HOW_SEARCH_READS, "dim"), Text()]
 
 
 def _repairs(report: RunReport) -> list[RenderableType]:

@@ -9,6 +9,8 @@ from leanglot.results.verdicts import VerdictKind
 from leanglot.techniques import Recipe, Runtime
 
 SEARCH_NAME: Final = "search.json"
+MOST_SHOWN: Final = 12
+"""Most recipes that a report shows as candidates, but for those that stand beside another to show it beaten."""
 
 Scheme = Literal[
     "fp32", "int8", "int8-emb", "int8-static", "int8-weights", "int4-weights", "openvino-int8", "openvino-int4"
