@@ -27,6 +27,7 @@ FLOORS = [
         "audit",
         "chains",
         "cli",
+        "comparing",
         "demo",
         "distilling",
         "effects",

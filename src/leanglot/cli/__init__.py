@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from leanglot.cli.comparing import compare
 from leanglot.cli.console import show_error
 from leanglot.cli.gating import gate
 from leanglot.cli.making import export
 from leanglot.cli.measuring import benchmark, doctor, evaluate
+from leanglot.cli.profiling import profile
 from leanglot.cli.pruning import prune, trim_vocabulary
 from leanglot.cli.quantizing import quantize
 from leanglot.cli.runs import demo, optimize, recommend, report
@@ -49,7 +51,7 @@ def make_app() -> typer.Typer:
     app.callback()(common)
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
-        *(gate, sweep, repair, report, recommend, doctor),
+        *(profile, gate, compare, sweep, repair, report, recommend, doctor),
     ):
         app.command()(command)
     return app

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leanglot.decide.flips import count_flips
 from leanglot.decide.floors import floor_sentences, hold_floors
 from leanglot.decide.pairing import differences
 from leanglot.decide.verdict import candidate_status, judge
@@ -17,7 +17,6 @@ from leanglot.results.gate import (
     EXIT_FAILED,
     EXIT_PASSED,
     EXIT_UNPROVEN,
-    Flips,
     GateLanguage,
     GateOutcome,
     GateReport,
@@ -130,7 +129,7 @@ def decide_gate(
         tag: GateLanguage(
             margin=margins[tag],
             verdict=verdict,
-            flips=_flips(baseline.answers, answers, chosen == tag),
+            flips=count_flips(baseline.answers, answers, chosen == tag),
             floor=held.get(tag),
         )
         for tag, verdict in verdicts.items()
@@ -149,7 +148,7 @@ def decide_gate(
         languages=languages,
         baseline_accuracy=float(baseline.answers.correct.mean()),
         candidate_accuracy=float(answers.correct.mean()),
-        flips=_flips(baseline.answers, answers, np.ones(len(answers), dtype=np.bool_)),
+        flips=count_flips(baseline.answers, answers),
         status=status,
         sizes=sizes,
         outcome=outcome,
@@ -187,19 +186,6 @@ def _for_each(tags: Sequence[str], what: str, given: Mapping[str, float], otherw
         )
     values = {tag: given.get(tag, otherwise) for tag in tags}
     return {tag: value for tag, value in values.items() if value is not None}
-
-
-def _flips(one: Predictions, other: Predictions, chosen: NDArray[np.bool_]) -> Flips:
-    changed = (np.asarray(one.predicted, dtype=np.str_) != np.asarray(other.predicted, dtype=np.str_))[chosen]
-    old, new = one.correct[chosen], other.correct[chosen]
-    return Flips(
-        n=int(chosen.sum()),
-        changed=int(changed.sum()),
-        right_to_wrong=int((old & ~new).sum()),
-        wrong_to_right=int((~old & new).sum()),
-        flip_rate=float(changed.mean()),
-        agreement=1 - float(changed.mean()),
-    )
 
 
 def _sizes(baseline: GateSide, candidate: GateSide, rule: GateRule) -> tuple[SizeLimit, ...]:
