@@ -1,0 +1,156 @@
+"""The metadata of a Hugging Face model card: what the hub reads of a candidate, as YAML."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from leanglot.errors import ModelError
+from leanglot.report.format import language
+from leanglot.results.records import Candidate, RunReport
+from leanglot.techniques import (
+    Distillation,
+    HalfPrecision,
+    Int8,
+    PostTraining,
+    QuantizationAware,
+    Recipe,
+    TrimVocabulary,
+    WeightOnly,
+)
+from leanglot.techniques.support import makes_zeros
+
+_MOST_BYTES: Final = 1_000_000
+_FRONT: Final = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_DIGITS: Final = 6
+_TASK: Final = {"type": "text-classification", "name": "Text Classification"}
+_LIBRARIES: Final = {"onnxruntime": "onnx", "openvino": "openvino"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of the model that the candidate was made from, beyond the report.
+
+    Attributes:
+        base_model: Its name on the hub; None where it has none.
+        license: Its licence, as the hub abbreviates it; None where it is not known.
+    """
+
+    base_model: str | None = None
+    license: str | None = None
+
+
+def read_origin(folder: Path) -> Origin:
+    """What a model folder's own card says of its licence and of the model that it came from.
+
+    Args:
+        folder: Holds a README.md with metadata, or not.
+
+    Returns:
+        Nothing known where there is no card, or its metadata do not say.
+
+    Raises:
+        ModelError: The card is larger than 1 MB, or its metadata are no YAML.
+    """
+    path = folder / "README.md"
+    if not path.is_file():
+        return Origin()
+    if path.stat().st_size > _MOST_BYTES:
+        raise ModelError(f"{path} is larger than {_MOST_BYTES:,} bytes.", "Give --license and --base-model instead.")
+    found = _FRONT.match(path.read_text(encoding="utf-8", errors="replace"))
+    try:
+        values = yaml.safe_load(found.group(1)) if found else None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"The metadata of {path} are no YAML: {told:.200}", "Correct them, or remove them.") from error
+    known = values if isinstance(values, dict) else {}
+    base, license_name = known.get("base_model"), known.get("license")
+    return Origin(base if isinstance(base, str) else None, license_name if isinstance(license_name, str) else None)
+
+
+def card_metadata(report: RunReport, candidate: Candidate, origin: Origin) -> str:
+    """The YAML between the dashes, without them.
+
+    What is not known is left out. Accuracies come by language, in the hub's ``model-index``: one dataset, with the
+    language as its configuration.
+
+    Args:
+        report: The run.
+        candidate: One of its candidates.
+        origin: What else is known.
+    """
+    results = list(_results(report, candidate))
+    values: dict[str, Any] = {
+        "language": _languages(candidate),
+        "license": origin.license,
+        "base_model": origin.base_model,
+        "library_name": _library(candidate),
+        "pipeline_tag": _TASK["type"],
+        "tags": list(_tags(candidate)),
+        "metrics": ["accuracy", "f1"] if results else [],
+        "model-index": [{"name": candidate.name, "results": results}] if results else [],
+    }
+    kept = {name: value for name, value in values.items() if value}
+    text: str = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _languages(candidate: Candidate) -> list[str]:
+    """Two- or three-letter codes, as the hub asks for: without script and region."""
+    return sorted({tag.split("-")[0] for tag in candidate.languages})
+
+
+def _library(candidate: Candidate) -> str:
+    if candidate.runtime != "pytorch":
+        return _LIBRARIES[candidate.runtime]
+    quantized = any(isinstance(step, PostTraining) for step in candidate.recipe)
+    return "leanglot" if quantized or candidate.pruning else "transformers"
+
+
+def _tags(candidate: Candidate) -> Iterator[str]:
+    yield "leanglot"
+    if candidate.runtime != "pytorch":
+        yield _LIBRARIES[candidate.runtime]
+    if len(candidate.languages) > 1:
+        yield "multilingual"
+    yield from _techniques(candidate.recipe)
+
+
+def _techniques(recipe: Recipe) -> Iterator[str]:
+    def has(*kinds: type) -> bool:
+        return any(isinstance(step, kinds) for step in recipe)
+
+    named = {
+        "quantized": has(Int8, WeightOnly, QuantizationAware),
+        "int8": has(Int8, QuantizationAware),
+        "half-precision": has(HalfPrecision),
+        "pruned": makes_zeros(recipe) or any(step.technique in {"heads", "ffn", "layers"} for step in recipe),
+        "distilled": has(Distillation),
+        "trimmed-vocabulary": has(TrimVocabulary),
+    }
+    return (name for name, holds in named.items() if holds)
+
+
+def _results(report: RunReport, candidate: Candidate) -> Iterator[dict[str, Any]]:
+    """Results in the hub's schema, over all languages first; a metric that is not known is left out."""
+    source = report.data.source
+    dataset = {"type": re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).stem).strip("-.") or "data"}
+    overall = _metrics(candidate.accuracy, candidate.macro_f1)
+    if overall:
+        yield {"task": dict(_TASK), "dataset": {**dataset, "name": f"{source}, all languages"}, "metrics": overall}
+    for tag, own in candidate.languages.items():
+        if metrics := _metrics(own.candidate, own.macro_f1):
+            placed = {**dataset, "name": f"{source}, {language(tag)}", "config": tag}
+            yield {"task": dict(_TASK), "dataset": placed, "metrics": metrics}
+
+
+def _metrics(accuracy: float | None, f1: float | None) -> list[dict[str, Any]]:
+    values = (("accuracy", accuracy, "Accuracy"), ("f1", f1, "Macro F1"))
+    return [
+        {"type": kind, "value": round(value, _DIGITS), "name": name}
+        for kind, value, name in values
+        if value is not None
+    ]
