@@ -36,6 +36,7 @@ FLOORS = [
         "familiar",
         "importances",
         "judging",
+        "learning_curves",
         "pipeline",
         "profiling",
         "pricing",
@@ -77,7 +78,7 @@ HEAVY = {
 # Files of cli/ whose public functions are subcommands.
 SUBCOMMANDS = {
     *("runs", "measuring", "making", "profiling", "pruning", "quantizing", "searching", "training", "tuning"),
-    *("gating", "comparing"),
+    *("gating", "comparing", "curves"),
 }
 
 LONGEST_FILE = 400

@@ -9,6 +9,7 @@ import typer
 
 from leanglot.cli.comparing import compare
 from leanglot.cli.console import show_error
+from leanglot.cli.curves import learning_curve
 from leanglot.cli.gating import gate
 from leanglot.cli.making import export
 from leanglot.cli.measuring import benchmark, doctor, evaluate
@@ -51,7 +52,7 @@ def make_app() -> typer.Typer:
     app.callback()(common)
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
-        *(profile, gate, compare, sweep, repair, report, recommend, doctor),
+        *(learning_curve, profile, gate, compare, sweep, repair, report, recommend, doctor),
     ):
         app.command()(command)
     return app
