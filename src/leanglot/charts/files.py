@@ -10,6 +10,8 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from leanglot.charts import (
+    break_even,
+    cost,
     cost_latency,
     drop_heatmap,
     impact,
@@ -42,6 +44,8 @@ def fitting(report: RunReport) -> Mapping[str, Callable[[RunReport], Figure]]:
         "retention_bars": (language_accuracy.shown_candidate(report) is not None, retention_bars.draw),
         "impact": (len(impact_of_run(report).points) >= _FEWEST_POINTS, _draw_impact),
         "teacher": (bool(teacher.students(report)), teacher.draw),
+        "cost": (cost.has_amounts(report), cost.draw),
+        "break_even": (break_even.has_choice(report), break_even.draw),
         "cost_latency": (cost_latency.has_costs(report), cost_latency.draw),
         "latency_spread": (latency_spread.has_spreads(report), latency_spread.draw),
     }

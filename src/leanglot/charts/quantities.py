@@ -43,6 +43,13 @@ def count(value: int | None) -> str:
     return _or_absent(value, lambda number: f"{number:,.0f}")
 
 
+def chance_words(chance: float | None) -> str:
+    """A probability that was counted over draws in percent; neither 0% nor 100%, which draws cannot show."""
+    if chance is not None and not 0.005 <= chance <= 0.995:
+        return "below 1%" if chance < 0.5 else "above 99%"
+    return percent(chance, 0)
+
+
 def smaller(size_reduction: float | None) -> str:
     """A size reduction in words, such as ``74.2% smaller``; growth is called larger."""
     return _or_absent(size_reduction, _in_words)

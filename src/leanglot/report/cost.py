@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from leanglot.charts.quantities import ABSENT, percent
+from leanglot.charts.quantities import ABSENT, chance_words, percent
 from leanglot.decide.amounts import money
 from leanglot.decide.wording import names
 from leanglot.report.format import language
@@ -124,9 +124,7 @@ def _chance(candidate: Candidate, cost: MonthlyCost) -> str:
         return "rejected"
     if cost.chance_cheapest is None:
         return ABSENT
-    if 0 < cost.chance_cheapest < 0.005:
-        return "below 1%"
-    return "above 99%" if 0.995 < cost.chance_cheapest < 1 else percent(cost.chance_cheapest, 0)
+    return chance_words(cost.chance_cheapest)
 
 
 def _money(amount: float | None, sign: str) -> str:
@@ -141,12 +139,16 @@ def _assumptions(pricing: Pricing) -> str:
         whole = "whole machines" if machines.whole_machines else "shares of machines"
         parts.append(
             f"{whole} at {money(machines.price_per_hour, costs.currency)} an hour, loaded to "
-            f"{percent(machines.utilization, 0)} of their measured throughput at a peak of {peak:,.3g} predictions a "
-            "second"
+            f"{percent(machines.utilization, 0)} of their measured throughput at a peak of {_number(peak)} predictions "
+            "a second"
         )
     if costs.monthly_infra:
         parts.append(f"monthly figures for {names(list(costs.monthly_infra))}")
     return f"Priced with {' and '.join(parts)}, and errors in {len(costs.shares)} languages."
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _largest(rows: list[CostRow], pricing: Pricing) -> list[str]:

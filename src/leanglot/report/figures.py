@@ -94,6 +94,19 @@ TEXTS: Final[Mapping[str, ChartText]] = {
         "languages and for the worst language, with 95% intervals. The table of candidates has the same numbers.",
         "Two axes: accuracy on the left, latency on the right, each with its own scale.",
     ),
+    "cost": ChartText(
+        "What each candidate costs in a month",
+        "A bar per candidate, the cheapest first: machines and errors stacked, with the interval of the total, the "
+        "total and the chance of being the cheapest. The table of costs has the same numbers.",
+        "Intervals overlap more than candidates are alike: they err on the same examples, and the chances count that.",
+    ),
+    "break_even": ChartText(
+        "What would change the choice",
+        "For the cost of all errors and for the price of machines: lines of the totals of the cheapest candidate, the "
+        "baseline and those that become the cheapest, against the factor on that price; below, how much more each "
+        "costs than today's choice. The sentences beside the table of costs say where they cross.",
+        "Expected totals, without their intervals; only candidates that may be shipped.",
+    ),
     "cost_latency": ChartText(
         "Cost against latency",
         "A mark per candidate: its cost in a month, with the interval, against its 95th percentile of latency. A step "
