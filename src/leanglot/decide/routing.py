@@ -33,7 +33,7 @@ class Question:
 
     Attributes:
         candidates: All candidates of a run, the baseline among them.
-        predictions: Answers to the same examples, by candidate; of all that did not fail.
+        predictions: Answers to the same examples, by candidate; one without any is not considered.
         config: The limits.
         costs: Prices; None minimizes latency.
         margin: Largest drop that counts as harmless.
@@ -96,15 +96,18 @@ def route(question: Question) -> Routed:
 
     Raises:
         ConfigError: No assignment keeps within the limits.
-        RunError: Answers are missing.
+        RunError: The baseline's answers are missing.
     """
-    options = find_options(question.candidates, question.config, question.costs, question.margin)
-    draws = _draws(question, _whole(question))
+    question, unknown = _comparable(question)
+    options = find_options(question.candidates, question.config, question.costs, question.margin, unknown)
+    everything = np.arange(len(next(iter(question.predictions.values()))))
+    draws = _draws(question, everything)
     bill = make_bill(options.variants, _tags(question), question.costs)
     chances = _chances(bill, draws)
     solution = solve(_program(question, options, bill, draws, chances))
     if solution is None:
-        refuse_limits(question.candidates, question.config, question.costs, question.margin, _tags(question))
+        tags = _tags(question)
+        refuse_limits(question.candidates, question.config, question.costs, question.margin, tags, unknown)
     plain = bill.program(_observed(draws, bill))
     single = _single(options, bill, plain)
     choice = Choice(
@@ -142,21 +145,27 @@ def _tags(question: Question) -> tuple[str, ...]:
     return tuple(sorted(judged | set(() if question.costs is None else question.costs.traffic)))
 
 
-def _whole(question: Question) -> NDArray[np.int64]:
-    """Positions of all examples.
+def _comparable(question: Question) -> tuple[Question, dict[str, str]]:
+    """The question with the answers that can be compared with the baseline's, and why the others cannot.
 
     Raises:
-        RunError: Answers are missing, or are not to the same examples.
+        RunError: The baseline's answers are missing.
     """
-    lacking = [
-        each.name for each in question.candidates if each.status != "failed" and each.name not in question.predictions
-    ]
-    sizes = {len(each) for each in question.predictions.values()}
-    tags = {each.language for each in question.predictions.values()}
-    if lacking or len(sizes) != 1 or len(tags) != 1:
-        why = f"answers of {', '.join(lacking)} are missing" if lacking else "the candidates answered other examples"
-        raise RunError(f"Languages cannot be routed: {why}.", "Run again, which finishes what is missing.")
-    return np.arange(sizes.pop())
+    reference = question.predictions.get(baseline_of(question.candidates).name)
+    if reference is None or not len(reference):
+        raise RunError(
+            "Languages cannot be routed: the baseline's answers are missing.", "Run again, which finishes them."
+        )
+    kept, unknown = {}, {}
+    for each in question.candidates:
+        own = question.predictions.get(each.name)
+        if own is None:
+            unknown[each.name] = "its single answers are missing"
+        elif (own.language, own.group, own.label) != (reference.language, reference.group, reference.label):
+            unknown[each.name] = "it answered other examples than the baseline"
+        else:
+            kept[each.name] = own
+    return replace(question, predictions=kept), unknown
 
 
 def _draws(question: Question, positions: NDArray[np.int64]) -> ErrorDraws:

@@ -1,6 +1,6 @@
 """Says which limit leaves no routing, and what the nearest value is that would."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -19,6 +19,7 @@ def refuse_limits(
     costs: Costs | None,
     margin: float,
     tags: Sequence[str],
+    unknown: Mapping[str, str],
 ) -> NoReturn:
     """Raise the error for limits that leave no routing.
 
@@ -28,17 +29,18 @@ def refuse_limits(
         costs: Prices; None where latency is minimized.
         margin: Largest drop that counts as harmless.
         tags: Languages to route.
+        unknown: Why single answers of candidates are not known, by name.
 
     Raises:
         ConfigError: Always; it names each limit that alone is in the way, and its nearest value that is not.
     """
 
     def options(changes: Mapping[str, object]) -> Options:
-        return find_options(candidates, config.model_copy(update=changes), costs, margin)
+        return find_options(candidates, config.model_copy(update=changes), costs, margin, unknown)
 
     nearest = [
         *_memory(options({"max_memory_bytes": None}), config, tags),
-        *_latency(candidates, config, costs, margin, tags),
+        *_latency(candidates, options, config, tags),
         *_number(options({}), config, tags),
     ]
     given = _given(config)
@@ -82,17 +84,18 @@ def _memory(options: Options, config: RoutingConfig, tags: Sequence[str]) -> lis
 
 def _latency(
     candidates: Sequence[Candidate],
+    options: Callable[[Mapping[str, object]], Options],
     config: RoutingConfig,
-    costs: Costs | None,
-    margin: float,
     tags: Sequence[str],
 ) -> list[str]:
     if config.max_p95_ms is None:
         return []
     known = {each.latency_ms.p95 for each in candidates if each.latency_ms is not None}
     for limit in sorted(p95 for p95 in known if p95 is not None and p95 > config.max_p95_ms):
-        options = find_options(candidates, config.model_copy(update={"max_p95_ms": limit}), costs, margin)
-        if _fewest(options, tags, config.max_memory_bytes, config.max_variants, None) is not None:
+        if (
+            _fewest(options({"max_p95_ms": limit}), tags, config.max_memory_bytes, config.max_variants, None)
+            is not None
+        ):
             return [f"max_p95_ms {np.ceil(limit * 100) / 100:g}"]
     return []
 

@@ -1,7 +1,8 @@
 """Which candidates may be loaded by a router, and which languages each of them may serve, with the reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from leanglot.config.costs import Costs
@@ -32,7 +33,13 @@ class Options:
         return name not in self.obstacles.get(tag, {})
 
 
-def find_options(candidates: Sequence[Candidate], config: RoutingConfig, costs: Costs | None, margin: float) -> Options:
+def find_options(
+    candidates: Sequence[Candidate],
+    config: RoutingConfig,
+    costs: Costs | None,
+    margin: float,
+    unknown: Mapping[str, str] = MappingProxyType({}),
+) -> Options:
     """Sorts the candidates out: by limits of a single one, and by their verdicts.
 
     Without costs nothing weighs errors, so a candidate then may not have lost more than the margin in a language,
@@ -43,8 +50,10 @@ def find_options(candidates: Sequence[Candidate], config: RoutingConfig, costs: 
         config: The limits.
         costs: Prices; None where latency is minimized.
         margin: Largest drop that counts as harmless.
+        unknown: Why single answers of candidates are not known, by name.
     """
-    excluded = {each.name: why for each in candidates if (why := _unfit(each, config, costs)) is not None}
+    faults = {each.name: _unfit(each, config, costs) or unknown.get(each.name) for each in candidates}
+    excluded = {name: why for name, why in faults.items() if why is not None}
     variants = sorted((each for each in candidates if each.name not in excluded), key=risk)
     tags = sorted({tag for each in candidates for tag in each.languages})
     largest = None if costs is not None else margin

@@ -229,5 +229,12 @@ def _best(price: Floats, rows: _Rows, spans: _Spans, program: Program) -> Floats
 def _read(point: Floats, spans: _Spans, program: Program) -> Solution:
     size = spans.languages * spans.variants
     assignment = point[:size].reshape(spans.languages, spans.variants).argmax(axis=1).astype(np.int64)
-    main = int(point[spans.main(0) : spans.main(0) + spans.variants].argmax())
-    return Solution(assignment, main, program.value(assignment))
+    return Solution(assignment, _main(assignment, program), program.value(assignment))
+
+
+def _main(assignment: NDArray[np.int64], program: Program) -> int:
+    """The variant that most languages stay with, of those that the others may leave as they do."""
+    rows = np.arange(len(assignment))
+    served = np.bincount(assignment, minlength=program.cost.shape[1])
+    may = [bool(program.may_leave[main, rows, assignment].all()) for main in range(len(served))]
+    return max(np.flatnonzero(served).tolist(), key=lambda main: (may[main], served[main], -main))

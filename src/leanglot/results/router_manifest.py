@@ -1,5 +1,6 @@
 """The manifest of a router, ``leanglot-router.json``: which variant answers which language, and how one is told."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
@@ -102,6 +103,21 @@ class RouterManifest(BaseModel):
         if len(set(self.variants)) < len(self.variants):
             raise ValueError("a variant is named twice")
         return self
+
+
+def variant_for(tag: str | None, languages: Mapping[str, str], fallback: str) -> str:
+    """The variant that answers a language: its own, else that of its nearest wider one, else the fallback.
+
+    Args:
+        tag: A canonical tag; None where the language is unknown.
+        languages: Language to variant.
+        fallback: Variant for languages that are unknown.
+    """
+    while tag:
+        if tag in languages:
+            return languages[tag]
+        tag = tag.rpartition("-")[0]
+    return fallback
 
 
 def is_router(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from leanglot.results.router_manifest import (
     VARIANTS,
     RouterManifest,
     read_router_manifest,
+    variant_for,
     verify_router,
 )
 from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS
@@ -87,11 +88,7 @@ class Router:
 
     def variant_of(self, tag: str | None) -> str:
         """Name of the variant that answers a language, given by its canonical tag."""
-        while tag:
-            if tag in self.manifest.languages:
-                return self.manifest.languages[tag]
-            tag = tag.rpartition("-")[0]
-        return self.manifest.fallback
+        return variant_for(tag, self.manifest.languages, self.manifest.fallback)
 
     def warm(self, text: str) -> None:
         """Answer a text by every variant, and tell its language."""

@@ -1,0 +1,158 @@
+"""Learns to tell the languages that are served apart, from texts of theirs, and when to be unsure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import SGDClassifier
+
+from leanglot.errors import DataError
+from leanglot.results.router_manifest import IdentifierInfo
+from leanglot.runtimes.identifier import Identifier, hashed
+
+NGRAMS: Final = (1, 4)
+MOST_BUCKETS: Final = 2**15
+MOST_BYTES: Final = 4_000_000
+MOST_TEXTS: Final = 2_000
+"""Texts per language that it learns from; more of them teach little."""
+
+TURNED_AWAY: Final = 0.02
+"""Part of the held-out texts told right that the threshold calls unknown all the same, which is the price of turning
+foreign languages away."""
+
+_PARTS: Final = 2
+_PASSES: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """Texts to learn languages from.
+
+    Attributes:
+        texts: The texts.
+        languages: Canonical tag of each.
+        groups: Cluster of each; None where each text stands for itself.
+        source: What they are, in a few words.
+    """
+
+    texts: Sequence[str]
+    languages: Sequence[str]
+    groups: Sequence[str] | None
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """An identifier, and what it told of its own lessons when it had not learned from them.
+
+    Attributes:
+        identifier: Learned from all of them.
+        positions: Lessons that were told so.
+        told: The language told of each of these; None where it was too unsure.
+    """
+
+    identifier: Identifier
+    positions: NDArray[np.int64]
+    told: tuple[str | None, ...]
+
+
+def learn(lessons: Lessons, seed: int = 0) -> Learned:
+    """Learn to tell languages apart.
+
+    Lessons are held out in turns, whole groups together; the threshold is then as strict as turns away
+    `TURNED_AWAY` of the held-out texts that were told right.
+
+    Args:
+        lessons: Texts of at least two languages.
+        seed: Seed of what is drawn; the same lessons and seed give the same identifier.
+
+    Raises:
+        DataError: There are fewer than two languages.
+    """
+    tags = tuple(sorted(set(lessons.languages)))
+    if len(tags) < 2:
+        found = f"all are {tags[0]}" if tags else "there are none"
+        raise DataError(f"No language can be told apart from others in {lessons.source}: {found}.", "Use --no-detect.")
+    chosen = _limited(lessons, seed)
+    info = IdentifierInfo(
+        languages=tags, ngrams=NGRAMS, buckets=_buckets(len(tags)), threshold=0.5, learned_from=lessons.source
+    )
+    rows = hashed([lessons.texts[place] for place in chosen], info)
+    answers = np.searchsorted(tags, [lessons.languages[place] for place in chosen])
+    parts = _parts(lessons, chosen, seed)
+    probabilities = np.zeros((len(chosen), len(tags)), dtype=np.float32)
+    for part in range(_PARTS):
+        out = parts == part
+        if out.any() and not out.all():
+            weights, intercepts = _fitted(rows[~out], answers[~out], len(tags), seed)
+            # As they are stored, so that the threshold is that of the stored ones.
+            probabilities[out] = _told(rows[out], weights.astype(np.float16), intercepts)
+    best = probabilities.argmax(axis=1)
+    sureness = probabilities[np.arange(len(best)), best]
+    right = sureness[best == answers]
+    threshold = float(np.quantile(right, TURNED_AWAY)) if right.size else 0.5
+    weights, intercepts = _fitted(rows, answers, len(tags), seed)
+    info = info.model_copy(update={"threshold": round(threshold, 4)})
+    told = [tags[number] if sure >= info.threshold else None for number, sure in zip(best, sureness, strict=True)]
+    return Learned(Identifier(info, weights.astype(np.float16), intercepts), chosen, tuple(told))
+
+
+def _fitted(rows: Any, answers: NDArray[np.int64], number: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: ANN401
+    """Weights, shape ``(buckets, languages)``, and intercepts; a language without lessons is never told."""
+    present = np.unique(answers)
+    weights = np.zeros((rows.shape[1], number), dtype=np.float32)
+    intercepts = np.full(number, -30.0, dtype=np.float32)
+    if present.size == 1:
+        intercepts[present[0]] = 0.0
+        return weights, intercepts
+    model = SGDClassifier(
+        loss="log_loss", alpha=1e-6, max_iter=_PASSES, tol=None, class_weight="balanced", random_state=seed
+    ).fit(rows, answers)
+    slopes, starts = (model.coef_, model.intercept_) if present.size > 2 else _both(model.coef_, model.intercept_)
+    weights[:, present] = slopes.T
+    intercepts[present] = starts
+    return weights, intercepts
+
+
+def _both(slopes: NDArray[Any], starts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Of two languages one regression is learned; the other is its opposite."""
+    return np.concatenate([-slopes, slopes]), np.concatenate([-starts, starts])
+
+
+def _told(rows: Any, weights: NDArray[Any], intercepts: NDArray[Any]) -> NDArray[np.float32]:  # noqa: ANN401
+    return np.asarray(expit(rows @ weights.astype(np.float32) + intercepts), dtype=np.float32)
+
+
+def _buckets(languages: int) -> int:
+    buckets = MOST_BUCKETS
+    while buckets > 1024 and buckets * languages * 2 > MOST_BYTES:
+        buckets //= 2
+    return buckets
+
+
+def _limited(lessons: Lessons, seed: int) -> NDArray[np.int64]:
+    """Ascending positions of at most so many lessons of each language."""
+    languages = np.asarray(lessons.languages, dtype=np.str_)
+    kept = []
+    for tag in np.unique(languages):
+        places = np.flatnonzero(languages == tag)
+        drawn = np.random.default_rng([seed, *str(tag).encode()]).permutation(places)
+        kept.append(drawn[:MOST_TEXTS])
+    return np.sort(np.concatenate(kept)).astype(np.int64)
+
+
+def _parts(lessons: Lessons, chosen: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """In which part each chosen lesson is held out; equal texts, and those of one group, are held out together."""
+    names = lessons.texts if lessons.groups is None else lessons.groups
+    keys = [f"{lessons.languages[place]}\0{names[place]}" for place in chosen]
+    unique, whose = np.unique(np.asarray(keys, dtype=np.str_), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(unique.size)
+    tag_of = np.asarray([str(key).partition("\0")[0] for key in unique])
+    part = np.empty(unique.size, dtype=np.int64)
+    for tag in np.unique(tag_of):  # in turns within each language, so that none is held out whole
+        own = order[tag_of[order] == tag]
+        part[own] = np.arange(own.size) % _PARTS
+    return part[whose]
