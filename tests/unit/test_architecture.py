@@ -72,6 +72,7 @@ HEAVY = {
     "hassil": _DEMO,
     "home_assistant_intents": _DEMO,
     "matplotlib": ("charts/*",),
+    "optuna": ("searching/*",),
     "pandas": (),
 }
 

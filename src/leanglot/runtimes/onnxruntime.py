@@ -23,20 +23,24 @@ class OnnxPredictor:
         return result
 
 
-def open_predictor(folder: Path, manifest: Manifest, threads: int) -> OnnxPredictor:
+def open_predictor(folder: Path, manifest: Manifest, threads: int, trace: Path | None = None) -> OnnxPredictor:
     """Load the artifact's graph.
 
     Args:
         folder: The artifact.
         manifest: Its manifest.
         threads: Threads within one operator.
+        trace: Start of the name of a file that the time of every operator is written to, once the session's
+            ``end_profiling()`` is called; None times nothing.
 
     Raises:
         ModelError: The graph is damaged or needs what this version of ONNX Runtime lacks.
     """
-    path = folder / manifest.model_file
+    path, options = folder / manifest.model_file, session_options(threads)
+    if trace is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(trace)
     try:
-        session = ort.InferenceSession(str(path), session_options(threads), providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises types of its own, without a common base class
         raise ModelError(
             f"ONNX Runtime {ort.__version__} cannot load {path}: {str(error)[:400]}",

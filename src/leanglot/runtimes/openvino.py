@@ -37,7 +37,7 @@ class OpenVinoPredictor:
         return result
 
 
-def open_predictor(folder: Path, manifest: Manifest, threads: int) -> OpenVinoPredictor:
+def open_predictor(folder: Path, manifest: Manifest, threads: int, *, counting: bool = False) -> OpenVinoPredictor:
     """Load the artifact's graph and compile it for this machine, keeping nothing of that on disk.
 
     What the plugin would choose by machine is fixed here. Left alone, it computes FP32 and FP16 graphs in BF16 wherever
@@ -50,6 +50,7 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> OpenVinoPr
         folder: The artifact.
         manifest: Its manifest.
         threads: Threads within one operator; one inference runs at a time.
+        counting: Also time every operator of an inference, for the request's ``get_profiling_info()``.
 
     Raises:
         ModelError: The graph is damaged or needs what this version of OpenVINO lacks.
@@ -64,6 +65,7 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> OpenVinoPr
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32,
         "ENABLE_CPU_PINNING": False,
         "CACHE_DIR": "",
+        "PERF_COUNT": counting,
     }
     path = folder / manifest.model_file
     try:

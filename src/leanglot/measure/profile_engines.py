@@ -1,0 +1,131 @@
+"""Profiles an artifact on an engine that executes a graph: ONNX Runtime or OpenVINO."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leanglot.measure.neighbours import NeighbourWatch
+from leanglot.measure.profile_graph import (
+    GraphWeights,
+    Run,
+    holdings,
+    onnx_weights,
+    openvino_weights,
+    read_trace,
+    timed_calls,
+)
+from leanglot.measure.profile_observed import WARM_UP, Batch, Drill, Observed, median_times, take_turns, warm_up
+from leanglot.measure.profile_rows import Executed, TimedCall, median_calls
+from leanglot.runtimes.classifier import Classifier
+from leanglot.runtimes.loading import load
+
+if TYPE_CHECKING:
+    from openvino import InferRequest
+
+
+def profile_onnxruntime(folder: Path, threads: int, drill: Drill) -> Observed:
+    """Time an artifact's calls without and with ONNX Runtime's own profiling, in turns.
+
+    Args:
+        folder: The artifact.
+        threads: Threads of the engine.
+        drill: What it answers.
+
+    Raises:
+        ModelError: The artifact is damaged.
+    """
+    from leanglot.runtimes.onnxruntime import open_predictor
+
+    plain = load(folder, threads)
+    with tempfile.TemporaryDirectory(prefix="leanglot-profile-") as scratch:
+        predictor = open_predictor(folder, plain.manifest, threads, Path(scratch) / "trace")
+        traced = replace(plain, predictor=predictor)
+        unprofiled, warnings = _in_turns(plain, traced, drill, lambda batch: _answer(traced, batch))
+        runs = read_trace(Path(predictor.session.end_profiling()))
+    # Before each round comes one call that wakes the engine's threads.
+    own, length = runs[WARM_UP:], len(drill.batches) + 1
+    rounds = [own[start * length + 1 : (start + 1) * length] for start in range(drill.rounds)]
+    return _observed(threads, onnx_weights(folder), rounds, (unprofiled, warnings))
+
+
+def profile_openvino(folder: Path, threads: int, drill: Drill) -> Observed:
+    """Time an artifact's calls without and with OpenVINO's performance counters, in turns.
+
+    Args:
+        folder: The artifact.
+        threads: Threads of the engine.
+        drill: What it answers.
+
+    Raises:
+        ModelError: The artifact is damaged.
+        MissingExtraError: OpenVINO is not installed.
+    """
+    from leanglot.runtimes.openvino import open_predictor
+
+    plain = load(folder, threads)
+    predictor = open_predictor(folder, plain.manifest, threads, counting=True)
+    counting = replace(plain, predictor=predictor)
+    runs: list[Run] = []
+
+    def count(batch: Batch) -> None:
+        started = time.perf_counter_ns()
+        predictor.logits(*batch)
+        took = (time.perf_counter_ns() - started) / 1e6
+        runs.append((took, counters(predictor.request)))
+
+    unprofiled, warnings = _in_turns(plain, counting, drill, count)
+    calls = len(drill.batches)
+    rounds = [runs[start * calls : (start + 1) * calls] for start in range(drill.rounds)]
+    return _observed(threads, openvino_weights(folder), rounds, (unprofiled, warnings))
+
+
+def counters(request: "InferRequest") -> tuple[Executed, ...]:
+    """The operators that an inference executed, with what each took."""
+    return tuple(
+        Executed(info.node_type, "", info.real_time.total_seconds() * 1e3, info.node_name)
+        for info in request.get_profiling_info()
+        if info.status.name == "EXECUTED"
+    )
+
+
+def _in_turns(
+    plain: Classifier, profiled: Classifier, drill: Drill, profile: Callable[[Batch], None]
+) -> tuple[list[float], tuple[str, ...]]:
+    """Milliseconds of each call without profiling, and what disturbed them."""
+    times: list[float] = []
+
+    def time_plain(batch: Batch) -> None:
+        times.append(timed(plain, batch))
+
+    for classifier in (plain, profiled):
+        warm_up(classifier, drill.batches)
+    with NeighbourWatch() as watch:
+        take_turns([plain, profiled], drill, [time_plain, profile])
+    calls = len(drill.batches)
+    rounds = [times[start * calls : (start + 1) * calls] for start in range(drill.rounds)]
+    return median_times(rounds), watch.warnings()
+
+
+def timed(classifier: Classifier, batch: Batch) -> float:
+    """Milliseconds that a call takes."""
+    started = time.perf_counter_ns()
+    classifier.predictor.logits(*batch)
+    return (time.perf_counter_ns() - started) / 1e6
+
+
+def _answer(classifier: Classifier, batch: Batch) -> None:
+    classifier.predictor.logits(*batch)
+
+
+def _observed(
+    threads: int,
+    weights: GraphWeights,
+    rounds: Sequence[Sequence[Run]],
+    plain: tuple[list[float], tuple[str, ...]],
+) -> Observed:
+    names = weights.names
+    calls: tuple[TimedCall, ...] = median_calls([timed_calls(runs, names) for runs in rounds])
+    return Observed(threads, plain[0], calls, calls, holdings(weights, calls), {}, plain[1])
