@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Final, Literal, get_args
 
 from leanglot.errors import ConfigError
@@ -13,6 +14,7 @@ from leanglot.techniques.training import Training
 Tracker = Literal["tensorboard", "mlflow"]
 
 _NEEDS: Final[dict[Tracker, str]] = {"tensorboard": "tensorboard", "mlflow": "mlflow"}
+_DATABASE: Final = ("sqlalchemy", "alembic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,10 @@ class Tracking:
         Raises:
             MissingExtraError: The tracker is not installed.
         """
-        require(_NEEDS[self.tracker], self.tracker)
+        if self.tracker == "mlflow":
+            require_mlflow()
+        else:
+            require(_NEEDS[self.tracker], self.tracker)
         return {"log_with": self.tracker, "project_dir": str(self.folder)}
 
     def options(self) -> dict[str, dict[str, object]]:
@@ -53,6 +58,19 @@ class Tracking:
     def flat(self, config: Training) -> dict[str, object]:
         """The settings in the plain form that trackers take."""
         return {name: str(value) for name, value in config.model_dump(mode="json").items()}
+
+
+def require_mlflow() -> ModuleType:
+    """MLflow, and what its database in a folder needs where no server takes the log.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+    """
+    mlflow = require("mlflow", "mlflow")
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        for needed in _DATABASE:
+            require(needed, "mlflow")
+    return mlflow
 
 
 def make_tracking(tracker: str, folder: Path, project: str) -> Tracking:
