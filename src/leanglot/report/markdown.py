@@ -21,6 +21,13 @@ from leanglot.report.format import (
     speed,
 )
 from leanglot.report.repairs import sentences
+from leanglot.report.routing import (
+    DETECTION_HEADINGS,
+    LANGUAGE_HEADINGS,
+    detection_rows,
+    language_rows,
+    routing_sentences,
+)
 from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
 from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
@@ -68,6 +75,7 @@ def render_markdown(report: RunReport) -> str:
         _footnotes(table),
         _alarms(report),
         _costs(report),
+        _routing(report),
         _search(report),
         _repairs(report),
         _chains(report),
@@ -223,6 +231,21 @@ def _search(report: RunReport) -> str:
     rows = [[code(row.name), *map(escape, row.cells), escape(row.reason)] for row in found.rows]
     head = [*(column.capitalize() for column in SEARCH_COLUMNS), "Why"]
     return f"{told}\n\n{_table(head, rows, left={0, 1, len(head) - 1})}\n\n{escape(HOW_SEARCH_READS)}"
+
+
+def _routing(report: RunReport) -> str:
+    if report.routing_facts is None:
+        return ""
+    facts = report.routing_facts
+    told = "\n".join(f"- {escape(sentence)}" for sentence in (*routing_sentences(report), *facts.notes))
+    rows = [[escape(row.cells[0]), code(row.variant), *map(escape, row.cells[2:])] for row in language_rows(report)]
+    parts = ["## Routing", told, _table([*map(str.capitalize, LANGUAGE_HEADINGS)], rows, left={0, 1, 3, 4})]
+    left_out = [f"- not considered: {code(name)}: {escape(why)}" for name, why in facts.excluded.items()]
+    parts += ["\n".join(left_out)] if left_out else []
+    if detected := [list(map(escape, row)) for row in detection_rows(report)]:
+        head = [*map(str.capitalize, DETECTION_HEADINGS)]
+        parts += ["Languages as they are detected:", _table(head, detected, left={0})]
+    return "\n\n".join(parts)
 
 
 def _repairs(report: RunReport) -> str:

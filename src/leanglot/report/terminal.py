@@ -18,6 +18,7 @@ from leanglot.report.cost import COST_COLUMNS, COST_HEADINGS, HOW_COST_READS, Co
 from leanglot.report.format import GOAL_WORD, language, more_examples, plain
 from leanglot.report.highlights import Highlight, pick_highlights
 from leanglot.report.repairs import sentences
+from leanglot.report.routing_table import render_routing
 from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
 from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
@@ -67,7 +68,7 @@ def render_tables(report: RunReport) -> RenderableType:
     parts: list[RenderableType] = [_candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
     tables = (
-        *(_alarms, _costs, _search, _repairs, _chains, _weights),
+        *(_alarms, _costs, render_routing, _search, _repairs, _chains, _weights),
         *(_pruning, _training, _vocabularies, _threads, _languages),
     )
     parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
