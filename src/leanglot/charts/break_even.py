@@ -127,7 +127,7 @@ def _found(pricing: Pricing, assumption: Assumption) -> list[BreakEven]:
 
 def _factors(pricing: Pricing, assumption: Assumption) -> NDArray[np.float64]:
     values = [each.value for each in _found(pricing, assumption)]
-    low, high = min([1 / _REACH, *(value / 1.5 for value in values)]), max([_REACH, *(1.5 * value for value in values)])
+    low, high = min([1 / _REACH, *(value / 4 for value in values)]), max([_REACH, *(4 * value for value in values)])
     return np.geomspace(low, high, _POINTS)
 
 

@@ -136,9 +136,16 @@ def _crossings(
     ]
     below = [(value, line) for value, line in crossings if line.slope > best.slope]
     above = [(value, line) for value, line in crossings if line.slope < best.slope]
-    nearest = [max(below, key=lambda found: (found[0], found[1].slope))] if below else []
-    nearest += [min(above, key=lambda found: (found[0], found[1].slope))] if above else []
-    return [(value, line.name) for value, line in nearest if limits[0] <= value <= limits[1]]
+    nearest = [(-1, *max(below, key=lambda found: (found[0], found[1].slope)))] if below else []
+    nearest += [(1, *min(above, key=lambda found: (found[0], found[1].slope)))] if above else []
+    return [
+        (_beside(value, current, sign), line.name) for sign, value, line in nearest if limits[0] <= value <= limits[1]
+    ]
+
+
+def _beside(value: float, current: float, sign: int) -> float:
+    """The value, or where it is the current one the next number, so that it tells the side."""
+    return float(np.nextafter(current, sign * np.inf)) if value == current else value
 
 
 def _by_predictions(bills: Sequence[Bill], cheapest: str, costs: Costs) -> Iterator[BreakEven]:
@@ -150,7 +157,8 @@ def _by_predictions(bills: Sequence[Bill], cheapest: str, costs: Costs) -> Itera
         crossings = [(at, bill.name) for bill in rivals if (at := _crossing(bill, best, costs, sign)) is not None]
         if crossings:
             value, instead = min(crossings, key=lambda found: sign * found[0])
-            yield BreakEven(assumption="predictions", current=current, value=value, instead=instead)
+            beside = _beside(value, current, sign)
+            yield BreakEven(assumption="predictions", current=current, value=beside, instead=instead)
 
 
 def _crossing(rival: Bill, best: Bill, costs: Costs, sign: int) -> float | None:
