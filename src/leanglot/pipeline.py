@@ -24,6 +24,7 @@ from leanglot.progress import Observer, Silent
 from leanglot.quantizers import Making
 from leanglot.repairing.runs import repair_trial
 from leanglot.report.files import write_report
+from leanglot.report.tracking import log_run, run_log
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, Repair, RunReport
@@ -58,6 +59,8 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
             ``failed`` in the report, with its reason.
     """
     refuse_several_processes("optimize")
+    if config.log is not None:
+        run_log(config.log, config.output)  # refuses before any work what could not be logged after it
     clock = start_search(config)
     model = load_model(config)
     config, chains = with_chains(config)
@@ -117,6 +120,8 @@ def measure_and_judge(
             forget_disturbed(bench, trial)
     if bench.making.work is not None:
         forget_answers(bench.making.work)
+    if config.log is not None:
+        log_run(report, bench.folder.path, run_log(config.log, bench.folder.path))
     return report
 
 

@@ -52,9 +52,7 @@ ImportanceSamples = Annotated[int, typer.Option(help="Texts that importance is m
 CombineTraffic = Annotated[
     list[str] | None, typer.Option(help="For --combine traffic: a language's share, such as de=0.3; repeatable.")
 ]
-Search = Annotated[
-    bool, typer.Option("--search", help="Search recipes by itself, in place of the usual candidates.")
-]
+Search = Annotated[bool, typer.Option("--search", help="Search recipes by itself, in place of the usual candidates.")]
 Budget = Annotated[
     str | None, typer.Option(help="Time that --search may take, such as 90s, 30m (the default) or 1.5h.")
 ]
@@ -73,6 +71,12 @@ NormalizeTraffic = Annotated[
 ]
 Salvage = Annotated[
     bool, typer.Option("--salvage", help="Read what is whole of a damaged report.json; tells what was left out.")
+]
+LogWith = Annotated[
+    str | None, typer.Option(help="Log the run and its candidates: mlflow.", metavar="TRACKER", show_default=False)
+]
+LogFolder = Annotated[
+    Path, typer.Option(help="Folder of that log, where MLFLOW_TRACKING_URI names no server.", metavar="FOLDER")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 TargetIsa = Annotated[

@@ -81,6 +81,20 @@ def search_values(
         raise ConfigError(f"--budget: {error}.", "For example: --budget 30m.") from None
 
 
+def log_values(context: "typer.Context", log_with: str | None, log_folder: Path) -> dict[str, Any]:
+    """Where a run is logged, as in a config file; empty where nothing asks for it.
+
+    Raises:
+        ConfigError: The tracker is unknown, or a folder is given and no tracker.
+    """
+    if log_with is None:
+        refuse_idle(context, ("log_folder",), "--log-with says what to log for")
+        return {}
+    if log_with != "mlflow":
+        raise ConfigError(f"--log-with {log_with} is not known for runs.", "Allowed is mlflow.")
+    return {"log": {"tracker": log_with, "folder": log_folder}}
+
+
 def read_tolerances(options: Sequence[str]) -> dict[Any, float]:
     """``goal=0.01`` for each goal; the goals themselves are checked where they are used."""
     return named_numbers("--tolerance", options, "goal=0.01", "For example: speed=0.02.")

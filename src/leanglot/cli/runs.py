@@ -17,6 +17,8 @@ from leanglot.cli.options import (
     LabelColumn,
     LanguageColumn,
     Limit,
+    LogFolder,
+    LogWith,
     Margin,
     NormalizeTraffic,
     OptionalData,
@@ -33,7 +35,7 @@ from leanglot.cli.options import (
     TextColumn,
     Threads,
 )
-from leanglot.cli.parsing import chosen_effort, column_names, costs_of, read_tolerances, search_values
+from leanglot.cli.parsing import chosen_effort, column_names, costs_of, log_values, read_tolerances, search_values
 from leanglot.cli.stored import read_stored
 from leanglot.errors import ConfigError
 
@@ -103,6 +105,8 @@ def optimize(
     costs: CostsFile = None,
     normalize_traffic: NormalizeTraffic = False,
     strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
+    log_with: LogWith = None,
+    log_folder: LogFolder = Path("runs/logs"),
     allow_pickle: AllowPickle = False,
     quick: Quick = False,
 ) -> None:
@@ -136,17 +140,62 @@ def optimize(
         values |= {"repair": {}, "steps": steps} if repair else {"steps": steps}
         prices = costs_of(costs, normalize_traffic=normalize_traffic)
         values |= {} if prices is None else {"costs": prices}
+        values |= log_values(context, log_with, log_folder)
         config = make_config(values if out is None else values | {"output": out}, "The options")
     _optimize(config, quick=quick)
 
 
-def report(run: Run, salvage: Salvage = False) -> None:
-    """Write report.html, report.md and the charts again from the stored results."""
+def report(
+    context: typer.Context,
+    run: Run,
+    salvage: Salvage = False,
+    log_with: LogWith = None,
+    log_folder: LogFolder = Path("runs/logs"),
+) -> None:
+    """Write the page, the text, the spreadsheets, the model card and the charts again from the stored results."""
+    from leanglot.config import LogConfig
     from leanglot.report.files import write_report
+    from leanglot.report.tracking import log_run, run_log
 
+    wanted = log_values(context, log_with, log_folder)
     folder = run.parent if run.is_file() else run
-    write_report(read_stored(run, salvage=salvage), folder)
+    log = run_log(LogConfig(**wanted["log"]), folder) if wanted else None
+    stored = read_stored(run, salvage=salvage)
+    write_report(stored, folder)
     typer.echo(f"Wrote {folder / 'report.html'}")
+    if log is not None:
+        typer.echo(f"Logged to MLflow as run {log_run(stored, folder, log)} of {log.experiment!r}")
+
+
+def card(
+    run: Run,
+    candidate: Annotated[
+        str | None, typer.Option(help="Name of the candidate; the recommended one by default.", metavar="NAME")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write it, such as README.md.", metavar="FILE")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of the base model, whose card tells its licence.", metavar="FOLDER")
+    ] = None,
+    base_model: Annotated[str | None, typer.Option(help="Name of the base model on the hub.", metavar="ID")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--license", help="Licence, as the hub abbreviates it.", metavar="ID")
+    ] = None,
+    salvage: Salvage = False,
+) -> None:
+    """Write a Hugging Face model card (README.md) of one candidate."""
+    from leanglot.report.card import CARD_NAME, choose_candidate, render_card
+    from leanglot.report.card_metadata import known_origin
+    from leanglot.results.atomic import write_text_atomically
+
+    stored = read_stored(run, salvage=salvage)
+    chosen = choose_candidate(stored, candidate)
+    text = render_card(stored, chosen, known_origin(model, base_model, licence))
+    folder = run.parent if run.is_file() else run
+    place = out or folder / (CARD_NAME if candidate is None else f"card-{chosen.name}.md")
+    write_text_atomically(place, text)
+    typer.echo(f"Wrote {place}: the model card of {chosen.name}")
 
 
 def recommend(

@@ -12,6 +12,7 @@ from leanglot.config.loading import (
     make_data,
     make_importance,
 )
+from leanglot.config.logs import LogConfig
 from leanglot.config.settings import (
     BASELINE_NAME,
     DEFAULT_CANDIDATES,
@@ -32,6 +33,7 @@ __all__ = [
     "Costs",
     "DataConfig",
     "Infrastructure",
+    "LogConfig",
     "RepairConfig",
     "RoutingConfig",
     "RunConfig",

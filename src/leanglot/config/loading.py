@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from leanglot.config.costs import Costs
 from leanglot.config.faults import described
+from leanglot.config.logs import LogConfig
 from leanglot.config.settings import CandidateConfig, DataConfig, RecipeFile, RunConfig, repeated_names
 from leanglot.errors import ConfigError
 from leanglot.techniques import Importance
@@ -149,9 +150,15 @@ def load_config(path: Path) -> RunConfig:
             "corpus": corpus,
             "training": training,
             "output": output,
+            "log": _log_in_folder(config.log, folder),
             "model": str(model) if is_folder else config.model,
         }
     )
+
+
+def _log_in_folder(log: LogConfig | None, folder: Path) -> LogConfig | None:
+    """The same for where the run is logged."""
+    return None if log is None else log.model_copy(update={"folder": folder / log.folder.expanduser()})
 
 
 def _in_folder(source: DataConfig | None, folder: Path) -> DataConfig | None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from leanglot.config.costs import Costs
 from leanglot.config.deciding import RoutingConfig, SearchConfig
+from leanglot.config.logs import LogConfig
 from leanglot.techniques import FfnPruning, HeadPruning, Int8, MagnitudePruning, Recipe, Runtime, TrimVocabulary
 from leanglot.techniques.support import recipe_fault
 from leanglot.techniques.targets import TargetIsa
@@ -222,6 +223,7 @@ class RunConfig(BaseModel):
         costs: What predictions and errors cost; None leaves the candidates without prices.
         search: Search recipes in place of trying ``candidates``; None tries these.
         routing: Spread the languages over candidates and write an artifact that routes; None leaves that out.
+        log: Where the run is logged besides its own folder; None logs it nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -250,6 +252,7 @@ class RunConfig(BaseModel):
     costs: Costs | None = None
     search: SearchConfig | None = None
     routing: RoutingConfig | None = None
+    log: LogConfig | None = None
 
     @model_validator(mode="after")
     def _searches_alone(self) -> "RunConfig":

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from leanglot.errors import ModelError
+from leanglot.errors import ConfigError, ModelError
 from leanglot.report.format import language
 from leanglot.results.records import Candidate, RunReport
 from leanglot.techniques import (
@@ -25,6 +25,8 @@ from leanglot.techniques.support import makes_zeros
 
 _MOST_BYTES: Final = 1_000_000
 _FRONT: Final = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_LICENSE: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _DIGITS: Final = 6
 _TASK: Final = {"type": "text-classification", "name": "Text Classification"}
 _LIBRARIES: Final = {"onnxruntime": "onnx", "openvino": "openvino"}
@@ -69,6 +71,30 @@ def read_origin(folder: Path) -> Origin:
     known = values if isinstance(values, dict) else {}
     base, license_name = known.get("base_model"), known.get("license")
     return Origin(base if isinstance(base, str) else None, license_name if isinstance(license_name, str) else None)
+
+
+def known_origin(folder: Path | None, base_model: str | None, license_name: str | None) -> Origin:
+    """What was said of the base model, and else what its own card says.
+
+    Args:
+        folder: Folder of the base model.
+        base_model: Its name on the hub.
+        license_name: Its licence.
+
+    Raises:
+        ConfigError: A name is none that the hub knows by form.
+        ModelError: There is no such folder, or its card cannot be read.
+    """
+    if folder is not None and not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}.", "Check the path and the working folder.")
+    if base_model is not None and not _HUB_NAME.fullmatch(base_model):
+        raise ConfigError(
+            f"--base-model {base_model!r:.80} is no name on the hub.", "Such as: FacebookAI/xlm-roberta-base."
+        )
+    if license_name is not None and not _LICENSE.fullmatch(license_name):
+        raise ConfigError(f"--license {license_name!r:.80} is no abbreviation.", "Such as: mit, apache-2.0, other.")
+    own = Origin() if folder is None else read_origin(folder)
+    return Origin(base_model or own.base_model, license_name or own.license)
 
 
 def card_metadata(report: RunReport, candidate: Candidate, origin: Origin) -> str:

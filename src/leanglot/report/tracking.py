@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from leanglot.config import LogConfig
 from leanglot.errors import StorageError
 from leanglot.report.card import CARD_NAME
 from leanglot.results.folder import REPORT_NAME
@@ -55,6 +56,21 @@ class RunLog:
             MissingExtraError: MLflow, or what its database needs, is not installed.
         """
         require_mlflow()
+
+
+def run_log(config: LogConfig, run: Path) -> RunLog:
+    """Where a run is logged, once it is clear that it can be.
+
+    Args:
+        config: What was asked for.
+        run: The run folder.
+
+    Raises:
+        MissingExtraError: MLflow, or what its database needs, is not installed.
+    """
+    log = RunLog(config.folder, config.experiment or run.resolve().name)
+    log.check()
+    return log
 
 
 def log_run(report: RunReport, run: Path, log: RunLog) -> str:
