@@ -13,6 +13,8 @@ from leanglot.report.format import duration
 
 SAID_EVERY_S: Final = 60.0
 """Seconds between two lines on a file or a pipe."""
+FINISHED_SHOWN: Final = 16
+"""Most finished candidates that have a line."""
 
 
 class LiveProgress:
@@ -59,6 +61,7 @@ class LiveProgress:
         self._progress.update(task, stage=stage, total=total, completed=total if finished else 0, told="")
         if finished:
             self._progress.stop_task(task)
+            self._hide_old()
             if not self._console.is_terminal:
                 self._console.print(f"{candidate}: {stage}", markup=False, highlight=False, soft_wrap=True)
 
@@ -83,6 +86,12 @@ class LiveProgress:
         told = f", {task.fields['told']}" if task.fields["told"] else ""
         said = f"{candidate}: {task.fields['stage']} {task.completed:,.0f} of {task.total:,.0f}{told}{left}"
         self._console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+    def _hide_old(self) -> None:
+        """A search may try more candidates than a terminal has lines."""
+        finished = [task for task in self._progress.tasks if task.stop_time is not None and task.visible]
+        for task in finished[:-FINISHED_SHOWN]:
+            self._progress.update(task.id, visible=False)
 
     def _add(self, candidate: str) -> TaskID:
         """A line for a candidate, planned or come up during the run."""

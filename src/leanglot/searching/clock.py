@@ -84,12 +84,16 @@ def training_seconds(
         per_second: Examples that the model answers in a second.
         tried: What was tried.
     """
-    share = levels.student / depth * (1 - levels.ffn / 200)
-    once = examples / per_second
-    expected = once + levels.epochs * once * (_BESIDES_LAYERS + _FORWARD_AND_BACKWARD * share)
+    guessed = _guess(levels, depth, examples, per_second)
     earlier = [
-        each.seconds / training_seconds(each.levels, depth, examples, per_second)
+        each.seconds / _guess(each.levels, depth, examples, per_second)
         for each in tried
         if each.state == "measured" and each.levels.student
     ]
-    return expected * (median(earlier) if earlier else _CAUTION)
+    return guessed * (median(earlier) if earlier else _CAUTION)
+
+
+def _guess(levels: Levels, depth: int, examples: int, per_second: float) -> float:
+    share = levels.student / depth * (1 - levels.ffn / 200)
+    once = examples / per_second
+    return once + levels.epochs * once * (_BESIDES_LAYERS + _FORWARD_AND_BACKWARD * share)

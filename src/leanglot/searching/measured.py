@@ -62,7 +62,7 @@ def full_result(record: Candidate, compared: Candidate) -> FullResult | str:
 def found_words(tried: Tried) -> str:
     """What became of a recipe, in a line."""
     if tried.full is None:
-        return tried.reason or tried.state
+        return (tried.reason or tried.state).rstrip(".")
     change = points(-tried.full.accuracy_drop)
     numbers = f"{ratio(tried.full.speedup)}, {megabytes(tried.full.size_bytes)}, {change} points"
     return f"{numbers}, {tried.full.status}"

@@ -152,14 +152,14 @@ def _distinct(percents: tuple[int, ...], units: int) -> tuple[int, ...]:
 def candidate_of(levels: Levels, depth: int) -> CandidateConfig | None:
     """The candidate at a point of the space; None where the engine cannot carry its recipe out.
 
+    Layers go first and the vocabulary last, so that many recipes share the importance that was measured for one.
+
     Args:
         levels: The point.
         depth: Number of layers of the model.
     """
     runtime, quantization = _SCHEMES[levels.scheme]
     steps: list[Technique] = []
-    if levels.vocabulary != "whole":
-        steps.append(TrimVocabulary(coverage=1.0 if levels.vocabulary == "used" else _FREQUENT))
     if levels.layers:
         # Layers are counted by a share that is rounded down, so this one is rounded up.
         steps.append(LayerPruning(sparsity=math.ceil(levels.layers / depth * 1e4) / 1e4))
@@ -168,6 +168,8 @@ def candidate_of(levels: Levels, depth: int) -> CandidateConfig | None:
     if levels.ffn:
         # A student inherits whole layers, which then had better be of one width.
         steps.append(FfnPruning(sparsity=levels.ffn / 100, scope="layer" if levels.student else "global"))
+    if levels.vocabulary != "whole":
+        steps.append(TrimVocabulary(coverage=1.0 if levels.vocabulary == "used" else _FREQUENT))
     if levels.student:
         training = Training(epochs=levels.epochs, learning_rate=5e-4, dropout=0.0, validation=0.05)
         steps.append(Distillation(student=Student(layers=levels.student), training=training))
@@ -181,13 +183,14 @@ def candidate_of(levels: Levels, depth: int) -> CandidateConfig | None:
 
 def name_of(levels: Levels) -> str:
     """The candidate's name, which tells every level apart."""
-    cuts = (
+    parts = (
         *((f"minus{levels.layers}layers",) if levels.layers else ()),
         *((f"heads{levels.heads}",) if levels.heads else ()),
         *((f"ffn{levels.ffn}",) if levels.ffn else ()),
+        *_NAMES[levels.vocabulary],
         *((f"student{levels.student}x{levels.epochs}",) if levels.student else ()),
     )
-    return "-".join((*_NAMES[levels.vocabulary], *cuts, levels.scheme))
+    return "-".join((*parts, levels.scheme))
 
 
 def recipe_key(candidate: CandidateConfig) -> str:

@@ -17,7 +17,6 @@ from leanglot.measure.speed import measure_speed
 from leanglot.measure.weight import folder_size
 from leanglot.report.format import language
 from leanglot.results.searching import PartialResult, Tried, harm_of
-from leanglot.results.verdicts import Verdict
 from leanglot.runtimes.classifier import Classifier
 from leanglot.trials import Bench
 
@@ -84,35 +83,45 @@ class Screen:
         """
         exam = self.exam
         answers = answer_all(candidate, candidate.encode(exam.examples.texts).rows, self.batch_tokens, advance)
-        right = answers.predicted == exam.expected
-        by_language, together = self._verdicts(right)
+        judged = self.verdict_on(answers.predicted == exam.expected)
         speed = measure_speed(candidate, baseline, exam.workload(candidate, self.batch_tokens, 1, baseline))
         found = PartialResult(
             examples=len(exam.examples),
-            accuracy_drop=float(self.correct.mean() - right.mean()),
-            harm=harm_of([verdict.drop_low for verdict in by_language.values()]),
+            accuracy_drop=judged.drop,
+            harm=judged.harm,
             speedup=speed.speedup or 0.0,
             size_bytes=folder_size(artifact),
         )
-        return found, self._too_much({"all languages together": together, **_named(by_language)})
+        return found, judged.too_much
 
-    def _verdicts(self, right: NDArray[np.bool_]) -> tuple[dict[str, Verdict], Verdict]:
-        """By language, and over all; the error level is shared out among them (Bonferroni)."""
+    def verdict_on(self, right: NDArray[np.bool_]) -> "Judged":
+        """What the answers to the part prove.
+
+        The error level is shared out among the languages and all of them together (Bonferroni), so that no candidate is
+        dropped by the chance of many looks.
+
+        Args:
+            right: Whether each is right, shape (examples,).
+        """
         examples = self.exam.examples
         level = self.alpha / (len(set(examples.languages)) + 1)
         by_language = judge(self.correct, right, examples.languages, self.max_drop, level, examples.groups)
         # Groups are scoped within their language.
-        groups = (
+        scoped = (
             None
             if examples.groups is None
             else [f"{tag}/{group}" for tag, group in zip(examples.languages, examples.groups, strict=True)]
         )
-        pooled = judge(self.correct, right, [_TOGETHER] * len(right), self.max_drop, level, groups)
-        return by_language, pooled[_TOGETHER]
+        together = judge(self.correct, right, [_TOGETHER] * len(right), self.max_drop, level, scoped)[_TOGETHER]
+        lows = {language(tag): verdict.drop_low for tag, verdict in by_language.items()}
+        return Judged(
+            drop=float(self.correct.mean() - right.mean()),
+            harm=harm_of(list(lows.values())),
+            too_much=self._too_much({**lows, "all languages together": together.drop_low}),
+        )
 
-    def _too_much(self, verdicts: dict[str, Verdict]) -> str | None:
-        lows = {who: verdict.drop_low for who, verdict in verdicts.items() if verdict.drop_low is not None}
-        over = {who: low for who, low in lows.items() if low > self.max_drop}
+    def _too_much(self, lows: dict[str, float | None]) -> str | None:
+        over = {who: low for who, low in lows.items() if low is not None and low > self.max_drop}
         if not over:
             return None
         worst = max(over, key=lambda who: over[who])
@@ -122,8 +131,19 @@ class Screen:
         )
 
 
-def _named(verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
-    return {language(tag): verdict for tag, verdict in verdicts.items()}
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What answers to part of the examples prove.
+
+    Attributes:
+        drop: Drop of the accuracy over all of them.
+        harm: Largest lower bound of a language's drop, at least 0.
+        too_much: Who certainly loses more than is allowed; None where nobody does.
+    """
+
+    drop: float
+    harm: float
+    too_much: str | None
 
 
 def make_screen(bench: Bench, correct: NDArray[np.bool_], config: RunConfig) -> Screen:
