@@ -29,6 +29,7 @@ from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, Repair, RunReport
 from leanglot.results.searching import SearchRecord
+from leanglot.routing.stored import route_finished
 from leanglot.schooling import forget_answers
 from leanglot.searching.clock import Clock
 from leanglot.searching.course import search_recipes
@@ -111,6 +112,7 @@ def measure_and_judge(
         search=search,
     )
     report = price_finished(report, bench.folder.path, config)
+    report, unrouted = route_finished(report, bench.folder.path, config, bench.exam.examples)
     bench.folder.write_report(report)
     write_report(report, bench.folder.path)
     between = {name for way in chains.values() for name in way[:-1]}
@@ -122,6 +124,8 @@ def measure_and_judge(
         forget_answers(bench.making.work)
     if config.log is not None:
         log_run(report, bench.folder.path, run_log(config.log, bench.folder.path))
+    if unrouted is not None:
+        raise unrouted
     return report
 
 

@@ -44,6 +44,7 @@ FLOORS = [
         "repairing",
         "searching",
         "retokenizing",
+        "routing",
         "schooling",
         "shapers",
         "stages",
@@ -79,7 +80,7 @@ HEAVY = {
 # Files of cli/ whose public functions are subcommands.
 SUBCOMMANDS = {
     *("runs", "measuring", "making", "profiling", "pruning", "quantizing", "searching", "training", "tuning"),
-    *("gating", "comparing", "curves"),
+    *("gating", "comparing", "curves", "routing"),
 }
 
 LONGEST_FILE = 400

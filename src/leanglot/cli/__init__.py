@@ -16,7 +16,8 @@ from leanglot.cli.measuring import benchmark, doctor, evaluate
 from leanglot.cli.profiling import profile
 from leanglot.cli.pruning import prune, trim_vocabulary
 from leanglot.cli.quantizing import quantize
-from leanglot.cli.runs import demo, optimize, recommend, report
+from leanglot.cli.routing import route
+from leanglot.cli.runs import card, demo, optimize, recommend, report
 from leanglot.cli.searching import search_sparsity
 from leanglot.cli.training import distil
 from leanglot.cli.tuning import repair, sweep
@@ -52,7 +53,7 @@ def make_app() -> typer.Typer:
     app.callback()(common)
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
-        *(learning_curve, profile, gate, compare, sweep, repair, report, recommend, doctor),
+        *(learning_curve, profile, gate, compare, sweep, repair, report, card, recommend, route, doctor),
     ):
         app.command()(command)
     return app

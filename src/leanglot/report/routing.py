@@ -170,7 +170,7 @@ def _detection(facts: RoutingFacts) -> tuple[str, ...]:
             f"Languages detected: accuracy {percent(facts.detected_accuracy)}, {_counts(facts.detected_verdicts)}, "
             f"{facts.objective} {_amount(facts, facts.detected_value)}."
         )
-    took = "" if found.text_p50_ms is None else f", in {milliseconds(found.text_p50_ms)} a text"
+    took = "" if found.text_p50_ms is None else f", in {milliseconds(found.text_p50_ms)} a text on top"
     sentences.append(
         f"Of {sum(found.examples.values()):,} texts {percent(_share(found, found.right))} are told right{took}; "
         f"{percent(_share(found, found.unknown))} are called unknown and go to the fallback; "
