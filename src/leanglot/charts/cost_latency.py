@@ -22,6 +22,7 @@ from leanglot.charts.style import (
     STATUS_COLOUR,
     SURFACE,
     headline,
+    keep_inside,
     legend_row,
     new_figure,
     place,
@@ -156,6 +157,7 @@ def _set_axes(axes: Axes, points: Sequence[_Point], report: RunReport) -> str:
             limits = (max(0.0, low - room), high + room)
             axis.set_major_locator(MaxNLocator(6))
         (axes.set_xlim if name == "latency" else axes.set_ylim)(*limits)
+        keep_inside(axis)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
     axes.yaxis.set_major_formatter(lambda value, _: money(value, drawable(currency, 4)))
     axes.spines[:].set_color(GRID)

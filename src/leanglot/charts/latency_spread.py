@@ -19,6 +19,7 @@ from leanglot.charts.style import (
     SMALL_SIZE,
     bare,
     headline,
+    keep_inside,
     legend_row,
     new_figure,
     place,
@@ -134,6 +135,7 @@ def _set_axes(axes: Axes, rows: int, spreads: Sequence[LatencySpread], *, to_p90
     else:
         axes.set_xlim(0, 1.06 * high)
         axes.xaxis.set_major_locator(MaxNLocator(6))
+    keep_inside(axes.xaxis)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
     axes.set_ylim(max(1, rows), 0)
     axes.grid(visible=True, axis="x")

@@ -191,7 +191,8 @@ def _draw_mean(axes: Axes, record: LearningCurve) -> None:
     before = record.before.macro_accuracy
     if before >= bottom:
         axes.axhline(before, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=2)
-    said = f"mean before training {percent(before)}" + ("" if before >= bottom else ", below the axis")
+    what = "mean before training" if record.step.student is None else "mean of the whole model"
+    said = f"{what} {percent(before)}" + ("" if before >= bottom else ", below the axis")
     axes.annotate(
         said,
         (0, max(before, bottom)),

@@ -46,25 +46,25 @@ def name_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
     heights = [float((axes.transData.transform((end.x, end.y))[1] - frame.y0) * scale) for end in ends]
     placed = spread_apart(heights, SMALL_SIZE * _LINE_HEIGHT, frame.height * scale)
     for end, height in zip(ends, placed, strict=True):
+        beside = (1 + _OUT / (frame.width * scale), height / (frame.height * scale))
         axes.annotate(
             end.text,
-            (end.x, end.y),
-            (1 + _OUT / (frame.width * scale), height / (frame.height * scale)),
-            xycoords="data",
-            textcoords="axes fraction",
+            beside,
+            xycoords="axes fraction",
             fontsize=SMALL_SIZE,
             color=end.colour,
             weight=end.weight,
             va="center",
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": GRID,
-                "linewidth": 0.8,
-                "shrinkA": 1,
-                "shrinkB": 3,
-                "relpos": (0, 0.5),
-            },
+        )
+        axes.annotate(
+            "",
+            (end.x, end.y),
+            beside,
+            xycoords="data",
+            textcoords="axes fraction",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": GRID, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 3},
         )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -183,6 +184,12 @@ def bare(axes: Axes) -> None:
     """Takes the frame and the tick marks away, and keeps the tick labels."""
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+
+
+def keep_inside(axis: Axis) -> None:
+    """Fixes the ticks that the limits leave inside, once limits and locator are set; others would lie outside."""
+    low, high = sorted(axis.get_view_interval())
+    axis.set_ticks([tick for tick in axis.get_majorticklocs() if low <= tick <= high])
 
 
 def readable_on(fill: str) -> str:

@@ -32,7 +32,8 @@ def _overall(record: LearningCurve) -> RenderableType:
     for heading in ("steps", "mean of languages", "all examples"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("worst language", ratio=1)
-    table.add_row("0", "0", *_numbers(record.before))
+    start = "none" if record.step.student is None else "whole model"
+    table.add_row(start, "0", *_numbers(record.before))
     for point in record.points:
         table.add_row(count(point.total), count(point.steps), *_numbers(point.quality))
     return table
