@@ -1,5 +1,7 @@
 """Subcommands that measure one model or artifact, or the machine."""
 
+from pathlib import Path
+
 import typer
 from rich.console import Console
 
@@ -44,12 +46,17 @@ def evaluate(
 ) -> None:
     """Measure quality by language; with --against, judge every language."""
     from leanglot.report.single import evaluation_table
+    from leanglot.results.router_manifest import is_router
+    from leanglot.routing.evaluation import evaluate_router
     from leanglot.steps import evaluate as evaluate_step
 
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     setting = make_setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
     with live(Console(stderr=True)) as progress:
-        found = evaluate_step(model, setting, against, margin, alpha, progress)
+        if is_router(Path(model)):
+            found = evaluate_router(Path(model), setting, against, margin, alpha, progress)
+        else:
+            found = evaluate_step(model, setting, against, margin, alpha, progress)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -104,6 +104,9 @@ def optimize(
     ] = False,
     costs: CostsFile = None,
     normalize_traffic: NormalizeTraffic = False,
+    route: Annotated[
+        bool, typer.Option("--route", help="Spread the languages over candidates, and write a router.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Recommend certified candidates only.")] = False,
     log_with: LogWith = None,
     log_folder: LogFolder = Path("runs/logs"),
@@ -140,6 +143,7 @@ def optimize(
         values |= {"repair": {}, "steps": steps} if repair else {"steps": steps}
         prices = costs_of(costs, normalize_traffic=normalize_traffic)
         values |= {} if prices is None else {"costs": prices}
+        values |= {"routing": {"strict": strict}} if route else {}
         values |= log_values(context, log_with, log_folder)
         config = make_config(values if out is None else values | {"output": out}, "The options")
     _optimize(config, quick=quick)

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from leanglot.errors import ModelError
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier
 from leanglot.results.environment import available_cores
 from leanglot.results.manifest import Manifest, is_artifact
+from leanglot.results.router_manifest import VARIANTS, is_router
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load
 from leanglot.runtimes.pytorch import TorchPredictor
@@ -16,6 +18,11 @@ def open_subject(folder: Path, threads: int | None = None, *, allow_pickle: bool
     Raises:
         ModelError: The folder is neither.
     """
+    if is_router(folder):
+        raise ModelError(
+            f"{folder} is a router over several artifacts, and this takes one at a time.",
+            f"Give one of its variants, such as {folder / VARIANTS / 'NAME'}; evaluate and load take the router.",
+        )
     if is_artifact(folder):
         return load(folder, threads)
     return in_memory(load_text_classifier(folder, allow_pickle=allow_pickle), threads)
