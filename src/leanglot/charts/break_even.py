@@ -32,8 +32,8 @@ from leanglot.results.records import RunReport
 _COLOURS: Final = ("#1f78a8", "#d9713a", "#4b9e6b", "#8a5fa8", "#b08d2e", "#7d8894")
 _STYLES: Final = ("-", (0, (6, 2)), (0, (3, 1.5)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1.2)), "-")
 _PANEL: Final = (4.3, 2.5)
-_LEFT: Final = 0.95
-_BETWEEN: Final = 1.05
+_LEFT: Final = 1.05
+_BETWEEN: Final = 1.15
 _HEAD: Final = 1.4
 _GAP: Final = 0.55
 _LEGEND: Final = 2.5
@@ -165,7 +165,8 @@ def _draw_totals(
         axes.yaxis.set_minor_locator(NullLocator())
     else:
         axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: money(value, pricing.costs.currency)))
+        _drop_ticks_outside(axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, pricing.costs.currency)))
     axes.set_ylabel("total in a month", fontsize=SMALL_SIZE)
 
 
@@ -184,6 +185,7 @@ def _draw_differences(
         highest = min(highest, max(0.25, -3 * lowest))  # what is below the line matters more than how far above
         room = 0.12 * (highest - lowest or 1.0)
         axes.set_ylim(lowest - room, highest + room)
+    _drop_ticks_outside(axes)
     axes.axhspan(axes.get_ylim()[0], 0, color=GRID, alpha=0.45, zorder=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed_percent(value)))
     axes.set_ylabel("more than today's choice", fontsize=SMALL_SIZE)
@@ -194,6 +196,11 @@ def _draw_differences(
         fontsize=SMALL_SIZE,
         color=MUTED,
     )
+
+
+def _drop_ticks_outside(axes: Axes) -> None:
+    low, high = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
 
 
 def _signed_percent(value: float) -> str:
@@ -210,9 +217,16 @@ def _set_factor_axis(axes: Axes, factors: NDArray[np.float64]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}\N{MULTIPLICATION SIGN}"))
     axes.tick_params(length=0, labelsize=SMALL_SIZE)
+    axes.tick_params(axis="x", pad=7)
     axes.grid(color=GRID)
     axes.spines[:].set_visible(False)
     axes.axvline(1.0, color=MUTED, linewidth=1.0, zorder=1)
+
+
+def _short(amount: float, currency: str) -> str:
+    """An amount in as little room as an axis has."""
+    unit, sign = next(((size, sign) for size, sign in ((1e9, "B"), (1e6, "M")) if amount >= size), (1.0, ""))
+    return money(amount, currency) if unit == 1 else f"{money(0, currency)[:-1]}{amount / unit:g}{sign}"
 
 
 def _round_numbers(low: float, high: float) -> list[float]:

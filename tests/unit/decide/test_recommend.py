@@ -131,6 +131,25 @@ def test_a_language_of_one_example_cannot_outweigh_the_rest():
     assert recommend([base, steady], ["speed"])["speed"].candidate == "steady"
 
 
+@pytest.mark.parametrize("goal", ["speed", "size", "balanced"])
+def test_of_nearly_equal_candidates_the_one_that_loses_less_is_taken(goal):
+    static = made("static", 2.50, 110, 0.893, de=(0.007, "safe"))
+    trained = made("trained", 2.45, 111, 0.899, de=(0.001, "safe"))
+    found = answer(goal, static, trained)
+    assert found.candidate == "trained"
+    assert found.reason.endswith(
+        f" static, 2.50{TIMES} as fast and 72% smaller, is ahead by less than 5% and loses more accuracy."
+    )
+    clearly = made("clearly", 2.9, 95, 0.893, de=(0.007, "safe"))
+    assert answer(goal, clearly, trained).candidate == "clearly"
+
+
+def test_equals_in_everything_are_decided_by_the_further_merit():
+    one, other = made("one", 2.4, 110, 0.897), made("other", 2.4, 100, 0.897)
+    assert answer("speed", one, other).candidate == "other"
+    assert "ahead by less" not in answer("speed", one, other).reason
+
+
 def test_cost_says_that_no_costs_were_given():
     assert answer("cost", INT8).reason == "No candidate qualifies for cost: no costs were given."
 
