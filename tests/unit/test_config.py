@@ -303,3 +303,11 @@ def test_all_faults_of_one_candidate_are_told():
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         make_config(LEAST).margin = 0.5
+
+
+def test_the_log_of_a_run_lies_beside_its_config(config_file, tmp_path):
+    path = config_file("model: a/b\ndata: data.jsonl\nlog: {tracker: mlflow, folder: logs}\n")
+    assert load_config(path).log.folder == path.parent / "logs"
+    assert load_config(config_file("model: a/b\ndata: data.jsonl\n")).log is None
+    with pytest.raises(ConfigError, match=r"log\.tracker: 'wandb' is not allowed: it should be 'mlflow'"):
+        load_config(config_file("model: a/b\ndata: data.jsonl\nlog: {tracker: wandb}\n"))

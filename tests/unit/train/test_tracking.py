@@ -84,3 +84,25 @@ def test_losses_and_accuracies_go_to_tensorboard(tmp_path):
         expected = {epoch.step: logged(epoch)[name] for epoch in trained.epochs}
         assert found.keys() == expected.keys()
         assert all(math.isclose(found[step], expected[step], rel_tol=1e-6) for step in expected)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="MLflow is not installed")
+@pytest.mark.filterwarnings("default")
+def test_losses_and_accuracies_go_to_mlflow(tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    held = without_teacher(make_rows({"de": 4, "th": 4}, seed=5))
+    before = mlflow.get_tracking_uri()
+    try:
+        _, trained = train(tmp_path / "work", held_out=held, tracking=Tracking("mlflow", tmp_path / "logs", "small"))
+        client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'logs' / 'mlflow.db'}")
+        (found,) = client.search_runs([client.get_experiment_by_name("small").experiment_id])
+    finally:
+        mlflow.set_tracking_uri(before)
+    last = logged(trained.epochs[-1])
+    assert set(found.data.metrics) == set(last)
+    assert all(math.isclose(found.data.metrics[name], last[name], rel_tol=1e-6) for name in last)
+    assert found.info.status == "FINISHED"
