@@ -146,12 +146,14 @@ class WhatIf(BaseModel):
 
     Attributes:
         currency: Sign or code of the amounts.
+        cheapest: Index of the cheapest candidate at the prices given; None where there is none.
         priced: The candidates with a total, in the order of the report.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: str
+    cheapest: int | None
     priced: tuple[Priced, ...]
 
 

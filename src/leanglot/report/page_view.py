@@ -112,7 +112,7 @@ def _cell(report: RunReport, candidate: Candidate, tag: str) -> GridCell:
 def _what_if(report: RunReport) -> WhatIf | None:
     if report.pricing is None:
         return None
-    priced = []
+    priced: list[Priced] = []
     for index, candidate in enumerate(report.candidates):
         cost = candidate.monthly_cost
         if cost is not None and cost.infra is not None and cost.errors is not None:
@@ -125,4 +125,12 @@ def _what_if(report: RunReport) -> WhatIf | None:
                     shippable=candidate.status not in {"failed", "rejected"},
                 )
             )
-    return WhatIf(currency=plain(report.pricing.costs.currency), priced=tuple(priced)) if priced else None
+    if not priced:
+        return None
+    names = [candidate.name for candidate in report.candidates]
+    cheapest = report.pricing.cheapest
+    return WhatIf(
+        currency=plain(report.pricing.costs.currency) or "$",
+        cheapest=names.index(cheapest) if cheapest in names else None,
+        priced=tuple(priced),
+    )

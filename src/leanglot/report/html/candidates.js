@@ -40,6 +40,7 @@ function filterCandidates() {
   const fits = data.candidates.map((each) => statuses.has(each.status) && folded(each.name).includes(query));
   for (const row of [...candidateRows, ...gridRows]) row.classList.toggle("out", !fits[row.dataset.candidate]);
   const shown = fits.filter(Boolean).length;
+  keepGridStop();
   byId("candidate-count").textContent = `${shown} of ${plural(fits.length, "candidate")}`;
 }
 

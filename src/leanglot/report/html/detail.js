@@ -53,14 +53,17 @@ function detailOf(candidate, row) {
   ].filter((part) => part !== null);
 }
 
+// Below what it tells of, or above where there is more room; never over it.
 function place(around) {
-  const { offsetWidth: width, offsetHeight: height } = detail;
   const { clientWidth, clientHeight } = document.documentElement;
-  const left = Math.max(8, Math.min(around.left, clientWidth - width - 8));
-  const below = around.bottom + 6;
-  const top = below + height <= clientHeight - 8 ? below : Math.max(8, around.top - height - 6);
-  detail.style.left = `${left}px`;
-  detail.style.top = `${top}px`;
+  const gap = 6;
+  const below = clientHeight - around.bottom - 2 * gap;
+  const above = around.top - 2 * gap;
+  detail.style.maxHeight = "none";
+  const fits = detail.offsetHeight <= below || below >= above;
+  detail.style.maxHeight = `${Math.max(fits ? below : above, 80)}px`;
+  detail.style.left = `${Math.max(8, Math.min(around.left, clientWidth - detail.offsetWidth - 8))}px`;
+  detail.style.top = `${fits ? around.bottom + gap : Math.max(gap, around.top - gap - detail.offsetHeight)}px`;
 }
 
 function startDetail() {

@@ -139,6 +139,7 @@ function filterLanguages() {
   const none = rows.length && !shown ? ": no language fits the filters" : "";
   byId("language-count").textContent = `${shown} of ${plural(rows.length, "language")}${none}`;
   keepOneStop(peeks());
+  keepGridStop();
 }
 
 const peeks = () => [...languageTable.tBodies[0].querySelectorAll("tr:not(.out) .peek")];

@@ -6,7 +6,6 @@ function choose(candidate, beside = state.beside) {
   hideDetail();
   showLanguages();
   markChosen();
-  keepGridStop();
   keepAddress();
 }
 
