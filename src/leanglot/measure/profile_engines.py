@@ -43,6 +43,8 @@ def profile_onnxruntime(folder: Path, threads: int, drill: Drill) -> Observed:
     with tempfile.TemporaryDirectory(prefix="leanglot-profile-") as scratch:
         predictor = open_predictor(folder, plain.manifest, threads, Path(scratch) / "trace")
         traced = replace(plain, predictor=predictor)
+        for classifier in (plain, traced):
+            warm_up(classifier, drill.batches)
         unprofiled, warnings = _in_turns(plain, traced, drill, lambda batch: _answer(traced, batch))
         runs = read_trace(Path(predictor.session.end_profiling()))
     # Before each round comes one call that wakes the engine's threads.
@@ -52,7 +54,7 @@ def profile_onnxruntime(folder: Path, threads: int, drill: Drill) -> Observed:
 
 
 def profile_openvino(folder: Path, threads: int, drill: Drill) -> Observed:
-    """Time an artifact's calls without and with OpenVINO's performance counters, in turns.
+    """Time an artifact's calls without and with OpenVINO's performance counters, in turns; these tell means alone.
 
     Args:
         folder: The artifact.
@@ -68,27 +70,30 @@ def profile_openvino(folder: Path, threads: int, drill: Drill) -> Observed:
     plain = load(folder, threads)
     predictor = open_predictor(folder, plain.manifest, threads, counting=True)
     counting = replace(plain, predictor=predictor)
-    runs: list[Run] = []
-
-    def count(batch: Batch) -> None:
-        started = time.perf_counter_ns()
-        predictor.logits(*batch)
-        took = (time.perf_counter_ns() - started) / 1e6
-        runs.append((took, counters(predictor.request)))
-
-    unprofiled, warnings = _in_turns(plain, counting, drill, count)
-    calls = len(drill.batches)
-    rounds = [runs[start * calls : (start + 1) * calls] for start in range(drill.rounds)]
-    return _observed(threads, openvino_weights(folder), rounds, (unprofiled, warnings))
+    for classifier in (plain, counting):
+        warm_up(classifier, drill.batches)
+    times: list[float] = []
+    before = counters(predictor.request)
+    # The plain one is woken before both, so that nothing but the calls is counted.
+    unprofiled, warnings = _in_turns(plain, plain, drill, lambda batch: times.append(timed(counting, batch)))
+    mean = _mean_call(before, counters(predictor.request), times)
+    return _observed(threads, openvino_weights(folder), [[mean]], (unprofiled, warnings))
 
 
 def counters(request: "InferRequest") -> tuple[Executed, ...]:
-    """The operators that an inference executed, with what each took."""
+    """The operators that inferences executed, with the mean time that each took in all of them since the first."""
     return tuple(
         Executed(info.node_type, "", info.real_time.total_seconds() * 1e3, info.node_name)
         for info in request.get_profiling_info()
         if info.status.name == "EXECUTED"
     )
+
+
+def _mean_call(before: Sequence[Executed], after: Sequence[Executed], times: Sequence[float]) -> Run:
+    """The mean of the timed calls, from the means over the warm-up and over all calls."""
+    calls, warm = len(times), {each.name: each.ms * WARM_UP for each in before}
+    own = (replace(each, ms=max(0.0, each.ms * (WARM_UP + calls) - warm.get(each.name, 0.0)) / calls) for each in after)
+    return sum(times) / calls, tuple(own)
 
 
 def _in_turns(
@@ -100,8 +105,6 @@ def _in_turns(
     def time_plain(batch: Batch) -> None:
         times.append(timed(plain, batch))
 
-    for classifier in (plain, profiled):
-        warm_up(classifier, drill.batches)
     with NeighbourWatch() as watch:
         take_turns([plain, profiled], drill, [time_plain, profile])
     calls = len(drill.batches)

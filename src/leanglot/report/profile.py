@@ -70,6 +70,8 @@ def _engine(engine: EngineProfile, texts: ProfiledTexts, top: int) -> list[Rende
         told.append(
             f"Shares are of the profiled time, within ±{points(error, signed=False)} points (95%, {texts.calls} calls)."
         )
+    else:
+        told.append("Shares are of the profiled time; its counters are means over all calls.")
     if texts.tokenization_p50_ms is not None:
         told.append(f"Tokenization, on top: {milliseconds(texts.tokenization_p50_ms)} per call.")
     if engine.unplaced_bytes:
