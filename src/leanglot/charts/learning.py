@@ -20,6 +20,7 @@ from leanglot.charts.style import (
     SMALL_SIZE,
     STATUS_COLOUR,
     headline,
+    keep_inside,
     legend_row,
     new_figure,
     place,
@@ -126,9 +127,10 @@ def _set_axes(axes: Axes, record: LearningCurve) -> None:
     lows = [each.accuracy_low for tag in _worst(record) for each in _line(record, tag) if each is not None]
     values = [each.accuracy for tag in _tags(record) for each in _line(record, tag) if each and each.n >= _FEW]
     lowest = min([*lows, *values, *(low for _, low, _ in means)])
-    highest = max([*values, *(high for _, _, high in means)])
+    highest = max([*values, *(high for _, _, high in means), record.before.macro_accuracy])
     room_up = 0.05 * max(0.02, highest - lowest)
     axes.set_ylim(max(0.0, lowest - room_up), min(1.005, highest + room_up))
+    keep_inside(axes.yaxis)
     axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0) if highest - lowest > 0.05 else percent(value))
     axes.tick_params(length=0, labelsize=SMALL_SIZE)
     axes.grid(axis="y", color=GRID)
