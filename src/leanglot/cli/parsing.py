@@ -128,7 +128,8 @@ def by_language(flag: str, options: Sequence[str], form: str) -> dict[str, float
     for option in options:
         name, _, number = option.partition("=")
         try:
-            tag, value = canonical_tag(name.strip()), float(number)
+            value = float(number)
+            tag = canonical_tag(name.strip())
         except ValueError:
             raise ConfigError(f"{flag} {option} is not of the form {form}.", f"For example: {flag} th=0.80.") from None
         except DataError as error:

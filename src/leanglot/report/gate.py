@@ -39,13 +39,14 @@ def render_gate(report: GateReport) -> str:
     """
     ordered = report.worst_first()
     head = ["language", "n", "baseline", "candidate", "drop", "at most", "verdict", "answers changed", "floor"]
-    worst = [_row(tag, each) for tag, each in ordered[:_WORST_SHOWN]]
+    shown_columns = len(head) - all(each.floor is None for _, each in ordered)
+    worst = [_row(tag, each)[:shown_columns] for tag, each in ordered[:_WORST_SHOWN]]
     shown = "" if len(ordered) <= _WORST_SHOWN else f"The worst {_WORST_SHOWN} of {len(ordered)} languages:"
     top = [
         f"### {OUTCOME_SIGN[report.outcome]} {escape(headline(report))}",
         _against(report),
         *([shown] if shown else []),
-        _table(head, worst, left={0, 6}),
+        _table(head[:shown_columns], worst, left={0, 6}),
         *(f"{_size_sign(kept=size.kept)} Size: {escape(size.reason)}" for size in report.sizes),
     ]
     bottom = [_notes(report), f"<sub>{_method(report)}</sub>"]

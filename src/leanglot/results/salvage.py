@@ -113,6 +113,8 @@ def _sieved(file: Path, values: Mapping[str, Any]) -> Salvaged:
     _check_needed(file, kept, candidates)
     sieve.names = {candidate["name"] for candidate in candidates}
     kept |= {"candidates": candidates, "recommendations": {}}
+    if "recommendations" not in values:
+        sieve.lose("all recommendations", "they are missing")
     for part, value in values.items():
         if part in kept and part != "recommendations":
             continue
