@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 # What `make test` leaves out; `make test MARKERS="not gpu"` runs the slow and the browser tests too.
 MARKERS ?= not slow and not browser and not gpu
 
-.PHONY: demo smallest test check format bench browser figures clean
+.PHONY: demo smallest search test check format bench browser figures clean
 
 demo: $(STAMP)
 	$(BIN)/leanglot demo
@@ -15,6 +15,10 @@ demo: $(STAMP)
 # The smallest artifact of the demo that loses no language: trims, cuts, trains for a quarter of an hour, quantizes.
 smallest: $(STAMP)
 	$(BIN)/leanglot demo --recipe recipes/smallest.yaml --out runs/smallest
+
+# What half an hour of search finds on the demo by itself, without training.
+search: $(STAMP)
+	$(BIN)/leanglot demo --search --budget 30m --no-search-train --out runs/search
 
 test: $(STAMP)
 	$(PYTEST) -m "$(MARKERS)" --cov --cov-fail-under=90 $(ARGS)

@@ -27,9 +27,7 @@ def tried():
         levels = Levels() if levels is None else levels
         candidate = candidate_of(levels, 12)
         part = PartialResult(examples=300, accuracy_drop=drop, harm=harm, speedup=speedup, size_bytes=size)
-        full = FullResult(
-            status="unrefuted", accuracy_drop=drop, harm=harm, harmed=0, speedup=speedup, size_bytes=size
-        )
+        full = FullResult(status="unrefuted", accuracy_drop=drop, harm=harm, harmed=0, speedup=speedup, size_bytes=size)
         return Tried(
             name=candidate.name,
             runtime=candidate.runtime,

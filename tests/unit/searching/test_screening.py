@@ -52,7 +52,7 @@ def test_of_few_examples_all_are_taken():
 def test_the_draw_depends_on_the_seed_and_on_the_language_alone():
     assert part_of(TAGS, seed=0) == part_of(TAGS, seed=0)
     assert part_of(TAGS, seed=0) != part_of(TAGS, seed=1)
-    german = [position for position in part_of(("de",) * 5000, seed=0)]
+    german = list(part_of(("de",) * 5000, seed=0))
     beside = [position for position in part_of(("de",) * 5000 + ("th",) * 2000, seed=0) if position < 5000]
     assert german == beside
 
@@ -135,7 +135,10 @@ def test_harm_of_one_language_less_keeps_a_candidate(tried):
 def test_only_what_was_measured_and_harms_nobody_beats_others(tried):
     known = tried(drop=0.0, speedup=9.0, size=1)
     rejected = known.model_copy(update={"full": known.full.model_copy(update={"status": "rejected"})})
-    others = [rejected, known.model_copy(update={"state": "dropped", "full": None}), known.model_copy(update={"part": None})]
+    others = [
+        rejected,
+        known.model_copy(update={"state": "dropped", "full": None}),
+        known.model_copy(update={"part": None}),
+    ]
     assert beaten_by(part(), others) is None
     assert beaten_by(part(), [*others, known]) is not None
-
