@@ -248,9 +248,11 @@ def _notes(costs: Costs, errors: ErrorDraws, sheets: Sequence[_Sheet]) -> list[s
         found.append(f"monthly_infra has figures for {listed(strangers)}, which no candidate is called.")
     if idle := [tag for tag in errors.languages if tag not in costs.traffic]:
         found.append(f"Judged, but without traffic, so that errors in them cost nothing here: {listed(idle)}.")
-    found += [
-        f"{sheet.candidate.name} has no total and takes no part in the choice: {sheet.cost.reason}."
-        for sheet in sheets
-        if sheet.may_ship and sheet.cost.total is None
-    ]
+    without: dict[str | None, list[str]] = {}
+    for sheet in sheets:
+        if sheet.may_ship and sheet.cost.total is None:
+            without.setdefault(sheet.cost.reason, []).append(sheet.candidate.name)
+    for reason, names in without.items():
+        has, takes = ("has", "takes") if len(names) == 1 else ("have", "take")
+        found.append(f"{listed(names)} {has} no total and {takes} no part in the choice: {reason}.")
     return found

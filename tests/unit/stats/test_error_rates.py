@@ -107,3 +107,16 @@ def test_lengths_that_differ_are_refused(correct, languages, groups):
 def test_more_errors_than_answers_cannot_be():
     with pytest.raises(ValueError, match="3 errors of 2"):
         ErrorCount(3, 2)
+
+
+def test_the_interval_of_a_sum_over_many_languages_covers():
+    rng, misses, runs = np.random.default_rng(7), 0, 60
+    tags = [f"l{number:02d}" for number in np.repeat(range(24), 120)]
+    groups = [str(number) for number in np.tile(np.repeat(range(12), 10), 24)]
+    for run in range(runs):
+        rates = np.repeat(rng.beta(0.8, 19.2, size=24 * 12), 10)  # 4% on average, and unlike from group to group
+        correct = rng.random(rates.size) >= rates
+        draws = error_rate_draws({"a": correct}, tags, groups, draws=400, seed=run)
+        low, high = np.quantile(draws.weighted("a", np.full(24, 1 / 24)), [0.025, 0.975])
+        misses += not low < 0.04 < high
+    assert misses <= 9  # were the true level 95%, more would come in one of 1,000 runs
