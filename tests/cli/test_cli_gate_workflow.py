@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 from junit_rules import parsed
-from leanglot.cli import main
+from leanglot.cli import main, make_app
+from leanglot.cli.parsing import was_typed
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "github-actions" / "leanglot-gate.yml"
+POSITIONAL = {"gate": 2, "compare": 2, "report": 1, "recommend": 1}
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,34 @@ def test_its_gate_runs_as_written(workflow, tiny_model, onnx_artifact, tiny_data
     assert [suite.attrib["name"] for suite in parsed(Path("gate.xml").read_text(encoding="utf-8"))] == [
         "languages", "floors"
     ]  # fmt: skip
+
+
+# The guide
+
+
+def guide_commands():
+    guide = (WORKFLOW.parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", guide, flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", guide_commands())
+def test_the_guide_s_commands_exist(line):
+    words = shlex.split(line)
+    assert words[0] == "leanglot"
+    app = typer.main.get_command(make_app())
+    context = app.make_context("leanglot", words[1:], resilient_parsing=True)
+    command = app.get_command(context, words[1])
+    parsed_context = command.make_context(words[1], words[2:])
+    assert parsed_context.args == []
+    given = {name for name in parsed_context.params if was_typed(parsed_context, name)}
+    assert len(given) == sum(word.startswith("--") for word in dict.fromkeys(words)) + POSITIONAL[words[1]]
+
+
+def test_the_guide_names_only_options_that_there_are():
+    guide = (WORKFLOW.parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    app = typer.main.get_command(make_app())
+    context = typer.Context(app)
+    commands = [app.get_command(context, name) for name in ("gate", "compare", "report", "recommend", "evaluate")]
+    known = {option for command in commands for each in command.params for option in each.opts}
+    assert set(re.findall(r"--[a-z][a-z-]+", guide)) <= known
