@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+
+from markupsafe import Markup
 
 from leanglot.charts.files import drawings, impacts, svg_bytes, trainings, waterfalls
-from leanglot.charts.style import GRID, INK, MUTED, SURFACE
 from leanglot.errors import RunError
 from leanglot.report.format import plain
+from leanglot.report.svg import data_uri, slim, themed
 from leanglot.results.records import RunReport
-
-_DARK: Final[Mapping[str, str]] = {INK: "#e6ebf1", MUTED: "#a7b2be", GRID: "#36404b", SURFACE: "#171c22"}
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,19 @@ class Picture:
 
     Attributes:
         text: What it says in words.
-        uri: The picture itself, as a data URI.
+        uri: The picture itself, as a data URI that may stand between double quotes.
         width: Width in CSS pixels at its natural size.
         height: Height in CSS pixels.
     """
 
     text: ChartText
-    uri: str
+    uri: Markup
     width: int
     height: int
 
 
 TABLED: Final = frozenset({"drop_heatmap"})
 """Charts that the page has as a table with the same numbers."""
-
-_PLAIN: Final = " !$'()*+,-./:;=?@_~"
-"""What may stand as it is in a data URI of a quoted attribute."""
 
 TEXTS: Final[Mapping[str, ChartText]] = {
     "overview": ChartText(
@@ -189,20 +185,6 @@ def _training_text(candidate: str) -> ChartText:
     )
 
 
-def themed(svg: str) -> str:
-    """Lets an SVG picture follow the reader's theme.
-
-    Pictures in ``<img>`` are documents of their own, which know the reader's preference and nothing of the page;
-    so the colours of `leanglot.charts.style` that depend on the theme become custom properties inside of it.
-    """
-    light = "".join(f"--c{index}:{colour};" for index, colour in enumerate(_DARK))
-    dark = "".join(f"--c{index}:{colour};" for index, colour in enumerate(_DARK.values()))
-    rules = f"<style>:root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
-    for index, colour in enumerate(_DARK):
-        svg = re.sub(rf"(?<=[:\s]){colour}\b", f"var(--c{index})", svg, flags=re.IGNORECASE)
-    return re.sub(r"<svg\b[^>]*>", lambda match: match[0] + rules, svg, count=1)
-
-
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -220,11 +202,4 @@ def _picture(text: ChartText, svg: str, source: str) -> Picture:
             "Pass the .svg files that write_charts wrote.",
         )
     width, height = (round(float(part) * 4 / 3) for part in size.groups())
-    return Picture(text, f"data:image/svg+xml,{quote(themed(slim(svg)), safe=_PLAIN)}", width, height)
-
-
-def slim(svg: str) -> str:
-    """The same picture in fewer characters: coordinates to a hundredth of a point, no comments and no indents."""
-    short = re.sub(r'(?<=\bd=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
-    short = re.sub(r"<!--.*?-->", "", short, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", short)
+    return Picture(text, data_uri(themed(slim(svg))), width, height)

@@ -1,5 +1,6 @@
 """Reports to open in a browser: the stored ones, a priced one, one with hostile names, one of many languages."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,10 +17,12 @@ HOSTILE = (
     "evil\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe\N{LINE SEPARATOR}x",
     "__proto__",
 )
-TAGS = (
-    "af ar bg bn ca cs da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka ko lb lo "
-    "lt lv mk ml mn mr ms my nb ne nl pa pl pt-BR ro ru si sk sl sq sr-Latn sv sw ta te th tr uk ur vi zh-Hant"
-).split()[:60]
+TAGS = re.findall(
+    r"\S+",
+    "af ar bg bn ca cs da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka ko lb lo lt "
+    "lv mk ml mn mr ms my nb ne nl pa pl pt-BR ro ru si sk sl sq sr-Latn sv sw ta te th tr uk ur vi zh- "
+    "Hant",
+)[:60]
 
 
 def stored(name):
@@ -53,7 +56,9 @@ def hostile_report():
             name: next(iter(each.languages.values()), None),
         }
         languages = {tag: row for tag, row in rows.items() if row is not None}
-        candidates.append(each.model_copy(update={"name": name, "reason": name, "warnings": (name,), "languages": languages}))
+        candidates.append(
+            each.model_copy(update={"name": name, "reason": name, "warnings": (name,), "languages": languages})
+        )
     goals = {
         goal: each.model_copy(update={"candidate": renamed.get(each.candidate, each.candidate), "reason": HOSTILE[0]})
         for goal, each in report.recommendations.items()

@@ -110,7 +110,8 @@ def test_filters_leave_the_grid_a_stop(open_report):
 
 def focused(page):
     return page.evaluate(
-        "(() => { const e = document.activeElement; return e.id || e.getAttribute('aria-label') || e.textContent.trim(); })()"
+        """(() => { const e = document.activeElement;
+          return e.id || e.getAttribute("aria-label") || e.textContent.trim(); })()"""
     )
 
 

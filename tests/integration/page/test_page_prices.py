@@ -14,7 +14,8 @@ def report():
 
 
 def rows(page):
-    cells = "(rows) => rows.map((row) => [row.querySelector('code').innerText, ...[...row.cells].slice(1).map((c) => c.innerText)])"
+    cells = """(rows) => rows.map((row) =>
+      [row.querySelector("code").innerText, ...[...row.cells].slice(1).map((cell) => cell.innerText)])"""
     return {name: texts for name, *texts in page.locator("#price-table tbody tr").evaluate_all(cells)}
 
 

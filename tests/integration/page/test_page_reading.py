@@ -227,9 +227,7 @@ def test_at_320_pixels_only_tables_scroll(open_report, name):
 
 def test_headings_go_down_one_level_at_a_time(open_report):
     page = open_report("priced")
-    levels = page.evaluate(
-        "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((each) => Number(each.tagName[1]))"
-    )
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((each) => Number(each.tagName[1]))")
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
