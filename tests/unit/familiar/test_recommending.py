@@ -28,7 +28,7 @@ VARIANTS = [
     variant("INT8", 0.92, 21.0, 91.0),
     variant("Pruned 30", 0.90, 3.93, 255.4),
     variant("Pruned 50", 0.84, 3.71, 255.4),
-    variant("Pruned 30 + INT8", 0.91, 17.8, 91.4),
+    variant("Pruned 30 + INT8", 0.91, 17.8, 91.0),
 ]
 
 
