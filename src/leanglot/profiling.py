@@ -3,10 +3,10 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -36,9 +36,6 @@ from leanglot.runtimes.batching import pad
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import fitting_threads
 from leanglot.runtimes.pytorch import TorchPredictor
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 Engine = Literal["pytorch", "onnxruntime", "openvino", "both"]
 ENGINES: Final[tuple[str, ...]] = get_args(Engine)
@@ -220,22 +217,20 @@ def _profile_on(engine: str, folder: Path, classifier: Classifier, drill: Drill,
 
 
 def _profile_torch(folder: Path, classifier: Classifier, drill: Drill, plan: ProfilePlan) -> EngineProfile:
-    own = classifier.predictor
-    if not isinstance(own, TorchPredictor):
+    predictor = classifier.predictor
+    if not isinstance(predictor, TorchPredictor):
         raise ConfigError(f"{folder} holds no PyTorch model.", "Give the model folder that it was made from.")
-    predictor = own
     threads_p50_ms = classifier.manifest.threads_p50_ms
     if plan.threads is None and not is_artifact(folder):
-        search = search_threads(partial(_with_threads, classifier, own.module), available_cores())
-        threads_p50_ms, predictor = search.p50_ms, TorchPredictor(own.module, search.best)
-    chosen = Classifier(classifier.manifest, classifier.tokenizer, predictor)
-    observed = profile_pytorch(chosen, predictor, drill)
+        search = search_threads(partial(_with_threads, classifier, predictor), available_cores())
+        threads_p50_ms, predictor = search.p50_ms, replace(predictor, threads=search.best)
+    observed = profile_pytorch(replace(classifier, predictor=predictor), predictor, drill)
     origin: Origin = "artifact" if is_artifact(folder) else "model"
     return engine_profile(observed, classifier.manifest, origin, threads_p50_ms)
 
 
-def _with_threads(classifier: Classifier, module: "PreTrainedModel", threads: int) -> Classifier:
-    return Classifier(classifier.manifest, classifier.tokenizer, TorchPredictor(module, threads))
+def _with_threads(classifier: Classifier, predictor: TorchPredictor, threads: int) -> Classifier:
+    return replace(classifier, predictor=replace(predictor, threads=threads))
 
 
 def _profile_graph(folder: Path, origin: Origin, drill: Drill, plan: ProfilePlan) -> EngineProfile:

@@ -23,7 +23,7 @@ from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load
 
 if TYPE_CHECKING:
-    from openvino import InferRequest
+    from leanglot.runtimes.openvino import OpenVinoPredictor
 
 
 def profile_onnxruntime(folder: Path, threads: int, drill: Drill) -> Observed:
@@ -73,20 +73,15 @@ def profile_openvino(folder: Path, threads: int, drill: Drill) -> Observed:
     for classifier in (plain, counting):
         warm_up(classifier, drill.batches)
     times: list[float] = []
-    before = counters(predictor.request)
+    before = _counted(predictor)
     # The plain one is woken before both, so that nothing but the calls is counted.
     unprofiled, warnings = _in_turns(plain, plain, drill, lambda batch: times.append(timed(counting, batch)))
-    mean = _mean_call(before, counters(predictor.request), times)
+    mean = _mean_call(before, _counted(predictor), times)
     return _observed(threads, openvino_weights(folder), [[mean]], (unprofiled, warnings))
 
 
-def counters(request: "InferRequest") -> tuple[Executed, ...]:
-    """The operators that inferences executed, with the mean time that each took in all of them since the first."""
-    return tuple(
-        Executed(info.node_type, "", info.real_time.total_seconds() * 1e3, info.node_name)
-        for info in request.get_profiling_info()
-        if info.status.name == "EXECUTED"
-    )
+def _counted(predictor: "OpenVinoPredictor") -> list[Executed]:
+    return [Executed(kind, "", ms, name) for name, kind, ms in predictor.counters()]
 
 
 def _mean_call(before: Sequence[Executed], after: Sequence[Executed], times: Sequence[float]) -> Run:
