@@ -1,5 +1,6 @@
 """Learns to tell the languages that are served apart, from texts of theirs, and when to be unsure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,12 @@ MOST_TEXTS: Final = 2_000
 TURNED_AWAY: Final = 0.02
 """Part of the held-out texts told right that the threshold calls unknown all the same, which is the price of turning
 foreign languages away."""
+
+FEWEST_TEXTS: Final = 8
+"""Texts that a language needs to be learned: one told from fewer would claim what is not its own."""
+
+LOWEST: Final = 0.51
+"""The threshold is never lower: a text of nothing familiar has one half."""
 
 _PARTS: Final = 2
 _PASSES: Final = 5
@@ -52,78 +59,85 @@ class Learned:
         identifier: Learned from all of them.
         positions: Lessons that were told so.
         told: The language told of each of these; None where it was too unsure.
+        left_out: Languages with too few lessons to be learned, sorted.
     """
 
     identifier: Identifier
     positions: NDArray[np.int64]
     told: tuple[str | None, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def learn(lessons: Lessons, seed: int = 0) -> Learned:
     """Learn to tell languages apart.
 
     Lessons are held out in turns, whole groups together; the threshold is then as strict as turns away
-    `TURNED_AWAY` of the held-out texts that were told right.
+    `TURNED_AWAY` of the held-out texts that were told right, and at least so strict that a text without any familiar
+    n-gram is unknown.
 
     Args:
         lessons: Texts of at least two languages.
         seed: Seed of what is drawn; the same lessons and seed give the same identifier.
 
     Raises:
-        DataError: There are fewer than two languages.
+        DataError: There are fewer than two languages with enough lessons.
     """
-    tags = tuple(sorted(set(lessons.languages)))
+    counts = Counter(lessons.languages)
+    tags = tuple(sorted(tag for tag, count in counts.items() if count >= FEWEST_TEXTS))
+    left_out = tuple(sorted(set(counts) - set(tags)))
     if len(tags) < 2:
-        found = f"all are {tags[0]}" if tags else "there are none"
-        raise DataError(f"No language can be told apart from others in {lessons.source}: {found}.", "Use --no-detect.")
+        raise DataError(
+            f"No languages can be told apart after {lessons.source}: {len(tags)} of them have at least {FEWEST_TEXTS} "
+            "texts.",
+            "Give more texts, of two languages or more, or leave detection out with --no-detect.",
+        )
     chosen = _limited(lessons, seed)
     info = IdentifierInfo(
         languages=tags, ngrams=NGRAMS, buckets=_buckets(len(tags)), threshold=0.5, learned_from=lessons.source
     )
     rows = hashed([lessons.texts[place] for place in chosen], info)
-    answers = np.searchsorted(tags, [lessons.languages[place] for place in chosen])
+    names = np.asarray([lessons.languages[place] for place in chosen], dtype=np.str_)
+    known = np.isin(names, tags)
+    answers = np.searchsorted(np.asarray(tags, dtype=np.str_), names)
     parts = _parts(lessons, chosen, seed)
     probabilities = np.zeros((len(chosen), len(tags)), dtype=np.float32)
     for part in range(_PARTS):
         out = parts == part
-        if out.any() and not out.all():
-            weights, intercepts = _fitted(rows[~out], answers[~out], len(tags), seed)
-            # As they are stored, so that the threshold is that of the stored ones.
-            probabilities[out] = _told(rows[out], weights.astype(np.float16), intercepts)
+        given = known & ~out
+        if out.any() and given.any():
+            weights = _fitted(rows[given], answers[given], len(tags), seed)
+            probabilities[out] = expit(rows[out] @ weights.astype(np.float32))
     best = probabilities.argmax(axis=1)
     sureness = probabilities[np.arange(len(best)), best]
-    right = sureness[best == answers]
-    threshold = float(np.quantile(right, TURNED_AWAY)) if right.size else 0.5
-    weights, intercepts = _fitted(rows, answers, len(tags), seed)
-    info = info.model_copy(update={"threshold": round(threshold, 4)})
-    told = [tags[number] if sure >= info.threshold else None for number, sure in zip(best, sureness, strict=True)]
-    return Learned(Identifier(info, weights.astype(np.float16), intercepts), chosen, tuple(told))
+    right = sureness[known & (best == answers) & (sureness > 0)]
+    threshold = max(LOWEST, round(float(np.quantile(right, TURNED_AWAY)), 4)) if right.size else LOWEST
+    weights = _fitted(rows[known], answers[known], len(tags), seed)
+    identifier = Identifier(info.model_copy(update={"threshold": threshold}), weights)
+    told = [tags[number] if sure >= threshold else None for number, sure in zip(best, sureness, strict=True)]
+    return Learned(identifier, chosen, tuple(told), left_out)
 
 
-def _fitted(rows: Any, answers: NDArray[np.int64], number: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: ANN401
-    """Weights, shape ``(buckets, languages)``, and intercepts; a language without lessons is never told."""
+def _fitted(rows: Any, answers: NDArray[np.int64], number: int, seed: int) -> NDArray[np.float16]:  # noqa: ANN401
+    """Weights as they are stored, shape ``(buckets, languages)``; a language without lessons is never told.
+
+    There are no intercepts: they would let a text of nothing familiar be told.
+    """
     present = np.unique(answers)
-    weights = np.zeros((rows.shape[1], number), dtype=np.float32)
-    intercepts = np.full(number, -30.0, dtype=np.float32)
-    if present.size == 1:
-        intercepts[present[0]] = 0.0
-        return weights, intercepts
-    model = SGDClassifier(
-        loss="log_loss", alpha=1e-6, max_iter=_PASSES, tol=None, class_weight="balanced", random_state=seed
-    ).fit(rows, answers)
-    slopes, starts = (model.coef_, model.intercept_) if present.size > 2 else _both(model.coef_, model.intercept_)
-    weights[:, present] = slopes.T
-    intercepts[present] = starts
-    return weights, intercepts
-
-
-def _both(slopes: NDArray[Any], starts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Of two languages one regression is learned; the other is its opposite."""
-    return np.concatenate([-slopes, slopes]), np.concatenate([-starts, starts])
-
-
-def _told(rows: Any, weights: NDArray[Any], intercepts: NDArray[Any]) -> NDArray[np.float32]:  # noqa: ANN401
-    return np.asarray(expit(rows @ weights.astype(np.float32) + intercepts), dtype=np.float32)
+    weights = np.zeros((rows.shape[1], number), dtype=np.float16)
+    if present.size > 1:
+        model = SGDClassifier(
+            loss="log_loss",
+            alpha=1e-6,
+            max_iter=_PASSES,
+            tol=None,
+            fit_intercept=False,
+            class_weight="balanced",
+            random_state=seed,
+        ).fit(rows, answers)
+        # Of two languages one regression is learned; the other is its opposite.
+        slopes = model.coef_ if present.size > 2 else np.concatenate([-model.coef_, model.coef_])
+        weights[:, present] = slopes.T
+    return weights
 
 
 def _buckets(languages: int) -> int:

@@ -26,7 +26,7 @@ from leanglot.results.records import RunReport, Verdict
 from leanglot.results.router_manifest import IDENTIFIER_FILE
 from leanglot.results.routing import Detection, RoutingFacts
 from leanglot.routing.artifact import write_router
-from leanglot.routing.identify import Learned, Lessons, learn
+from leanglot.routing.identify import FEWEST_TEXTS, Learned, Lessons, learn
 from leanglot.runtimes.identifier import Identifier
 
 _TIMED_TEXTS: Final = 64
@@ -176,16 +176,23 @@ def _learned(material: Material, report: RunReport) -> _Telling:
     if pool is not None:
         source = f"{len(pool.texts):,} texts of {Path(pool.source).name}, none of them judged"
         learned = learn(Lessons(pool.texts, pool.languages, None, source), material.seed)
-        lacking = sorted(set(report.data.examples) - set(pool.languages))
-        notes = (f"The language identifier knows no texts of {', '.join(lacking)}.",) if lacking else ()
+        notes = _lacking(report, learned)
         told = None if examples is None else tuple(learned.identifier.tell(examples.texts))
         return _Telling(learned, told, notes)
     if examples is not None:
         learned = learn(Lessons(examples.texts, examples.languages, examples.groups, "judged texts"), material.seed)
         whole = len(learned.positions) == len(examples)
         note = "The language identifier learned from judged texts, since there were no others."
-        return _Telling(learned, learned.told if whole else None, (note,))
+        return _Telling(learned, learned.told if whole else None, (note, *_lacking(report, learned)))
     return _Telling(notes=("There is no language identifier: no texts were there to learn from.",))
+
+
+def _lacking(report: RunReport, learned: Learned) -> tuple[str, ...]:
+    lacking = sorted(set(report.data.examples) - set(learned.identifier.info.languages))
+    told = (
+        f"{', '.join(lacking)} had fewer than {FEWEST_TEXTS} texts to learn from, so the identifier never tells them."
+    )
+    return (told,) if lacking else ()
 
 
 def _facts(

@@ -23,17 +23,15 @@ class Identifier:
     """A language identifier, ready to tell.
 
     Each language has its own probability, so that a text of none of them has none that is large: nothing makes the
-    probabilities sum to 1.
+    probabilities sum to 1. One of nothing familiar gets one half for each, which is below any threshold.
 
     Attributes:
         info: Its languages and settings.
         weights: Shape ``(buckets, languages)``, float16 as stored.
-        intercepts: Shape ``(languages,)``, float32.
     """
 
     info: IdentifierInfo
     weights: NDArray[np.float16]
-    intercepts: NDArray[np.float32]
 
     def tell(self, texts: Sequence[str]) -> list[str | None]:
         """The language of each text; None where it is too unsure."""
@@ -49,7 +47,7 @@ class Identifier:
         out = np.zeros((len(texts), len(self.info.languages)), dtype=np.float32)
         for start in range(0, len(texts), _AT_ONCE):
             rows = hashed(texts[start : start + _AT_ONCE], self.info)
-            out[start : start + _AT_ONCE] = expit(rows @ self._wide + self.intercepts)
+            out[start : start + _AT_ONCE] = expit(rows @ self._wide)
         return out
 
     @cached_property
@@ -69,10 +67,7 @@ def hashed(texts: Sequence[str], info: IdentifierInfo) -> Any:  # noqa: ANN401 -
 
 def save_identifier(folder: Path, identifier: Identifier) -> None:
     """Write the weights into a router's folder; the settings go into its manifest."""
-    save_file(
-        {"weights": np.ascontiguousarray(identifier.weights), "intercepts": identifier.intercepts},
-        folder / IDENTIFIER_FILE,
-    )
+    save_file({"weights": np.ascontiguousarray(identifier.weights)}, folder / IDENTIFIER_FILE)
 
 
 def load_identifier(folder: Path, info: IdentifierInfo) -> Identifier:
@@ -88,11 +83,7 @@ def load_identifier(folder: Path, info: IdentifierInfo) -> Identifier:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"The language identifier {path} cannot be read: {error}", again) from error
     shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
-    number = len(info.languages)
-    wanted = {
-        "weights": ((info.buckets, number), np.dtype(np.float16)),
-        "intercepts": ((number,), np.dtype(np.float32)),
-    }
+    wanted = {"weights": ((info.buckets, len(info.languages)), np.dtype(np.float16))}
     if shapes != wanted or not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise ModelError(f"The language identifier {path} does not fit the router's manifest.", again)
-    return Identifier(info, tensors["weights"], tensors["intercepts"])
+    return Identifier(info, tensors["weights"])
