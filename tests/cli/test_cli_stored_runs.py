@@ -140,6 +140,7 @@ def test_without_its_baseline_nothing_is_salvaged(ended, make_run):
     assert [path.name for path in run.iterdir()] == ["report.json"]
 
 
+@pytest.mark.slow
 def test_a_cut_off_report_is_refused_and_rebuilt_by_the_same_command(ended, tiny_model, tiny_data, tmp_path):
     run = tmp_path / "run"
     (tmp_path / "recipe.yaml").write_text("candidates: [{name: int8, recipe: [{technique: int8}]}]")
