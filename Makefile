@@ -58,6 +58,11 @@ figures:
 	cp runs/demo/report.md docs/demo/
 	cd runs/smallest/charts && cp waterfall-smallest.png training-smallest.png $(CURDIR)/docs/demo/
 	cp runs/smallest/report.md docs/demo/smallest.md
+	# The pictures of docs/pictures.md; that of costs where the run was priced, the learning curve where one was trained.
+	cd runs/demo/charts && cp retention_bars.png impact-slim-int8.png $(CURDIR)/docs/demo/
+	cd runs/smallest/charts && cp teacher.png latency_spread.png $(CURDIR)/docs/demo/
+	for file in runs/demo/charts/cost_latency.png runs/learning-curve/charts/learning_curve.png; do \
+	  [ ! -f $$file ] || cp $$file docs/demo/; done
 
 clean:
 	rm -rf .venv build runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -85,7 +85,7 @@ def _notes(impact: Impact, width: float) -> list[str]:
     told = []
     if impact.few:
         names = ", ".join(f"{tag} ({impact.n[tag]})" for tag in sorted(impact.few))
-        told.append(f"Fewer than {FEW} examples, not ranked: {drawable(names, 300)}.")
+        told.append(f"Fewer than {FEW} examples, not ranked, but in the mean: {drawable(names, 300)}.")
     if impact.left_out:
         told.append(f"Left out, without the numbers: {drawable(', '.join(impact.left_out), 300)}.")
     return [line for each in told for line in textwrap.wrap(each, max(40, int(13.5 * width)))]

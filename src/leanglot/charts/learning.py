@@ -80,7 +80,7 @@ def draw(record: LearningCurve) -> Figure:
 def _notes(record: LearningCurve) -> list[str]:
     how = "for as many steps" if record.fixed_steps else "for as many passes over its examples"
     told = [
-        f"Each point is a training of its own from the same start, {how}, on the examples of the last point and more.",
+        f"Each point: a training of its own from the same start, {how}; the sets are nested.",
         "Shade and whiskers: 95% intervals of the judged examples; another seed can differ by more.",
         f"Named are languages of at least {_FEW} judged examples. The mean takes the languages as independent.",
     ]

@@ -33,7 +33,7 @@ _LEFT: Final = 0.85
 _RIGHT: Final = 0.85
 _HEIGHT: Final = 3.6
 _HEAD: Final = 1.45
-_FOOT: Final = 1.3
+_FOOT: Final = 1.45
 _TEACHER_BAR: Final = "#8592a1"
 _STUDENT_BAR: Final = "#7fb5d5"
 _STRENGTH: Final = 0.4  # of the bars
@@ -179,7 +179,7 @@ def _name_columns(axes: Axes, shown: Sequence[Candidate], report: RunReport) -> 
     axes.set_xticks([])
     for position, candidate in enumerate(shown):
         itself = candidate.name == report.baseline
-        name = textwrap.wrap(drawable(candidate.name, 36), 19, max_lines=2, placeholder="…")
+        name = textwrap.wrap(drawable(candidate.name, 38), 19, max_lines=3, placeholder="…")
         speed = "teacher" if itself else f"{ratio(candidate.speedup)} as fast" if candidate.speedup else ABSENT
         lines = [*((line, INK) for line in name), (megabytes(candidate.size_bytes), MUTED)]
         lines += [(milliseconds(_median(candidate)), MUTED), (speed, MUTED)]

@@ -47,7 +47,7 @@ def test_languages_of_few_examples_are_not_ranked_and_do_not_stretch_the_axis():
     assert few.worst(5) == ["de"]
     figure = draw(few)
     assert figure.get_axes()[0].get_ylim()[0] > -20
-    assert "Fewer than 50 examples, not ranked: sw (10)." in texts(figure)
+    assert "Fewer than 50 examples, not ranked, but in the mean: sw (10)." in texts(figure)
     assert made({"sw": [1.0, 0.3]}, n={"sw": 10}).worst(5) == ["sw"]
 
 
