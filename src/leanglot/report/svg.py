@@ -10,6 +10,7 @@ from leanglot.charts.style import GRID, INK, MUTED, SURFACE
 
 _DARK: Final[Mapping[str, str]] = {INK: "#e6ebf1", MUTED: "#a7b2be", GRID: "#36404b", SURFACE: "#171c22"}
 _FONTS: Final[Mapping[str, str]] = {"DejaVuSans-Bold-": "B", "DejaVuSans-": "D"}
+_GROUP_NAME: Final = re.compile(r'<g id="[A-Za-z0-9]+_\d+">')
 _LETTER: Final = re.compile(r'<use xlink:href="(#[^"]+)"(?: transform="translate\(([-\d.]+)(?: 0)?\)")?/>')
 
 
@@ -20,7 +21,7 @@ def slim(svg: str) -> str:
     goes: comments, indents, blanks in paths, long names of letters.
     """
     short = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-    short = re.sub(r"\s+", " ", short)
+    short = _GROUP_NAME.sub("<g>", re.sub(r"\s+", " ", short)).replace("> <", "><")
     for long, brief in _FONTS.items():
         short = short.replace(f'="{long}', f'="{brief}').replace(f'="#{long}', f'="#{brief}')
     short = _LETTER.sub(_letter, short)
