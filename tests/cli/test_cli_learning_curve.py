@@ -31,6 +31,7 @@ def lessons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("lessons") / "train.jsonl", rows({"de": 60, "en": 60, "th": 30}, seed=11))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("any_family", ["xlm-roberta"], indirect=True)
 def test_a_curve_is_trained_judged_drawn_and_kept(any_family, lessons, tiny_data, tiny_rows, tmp_path, capsys):
     out = tmp_path / "curve"
