@@ -61,6 +61,7 @@ def _must_not_be_called(*_args: object, **_kwargs: object) -> None:
     raise AssertionError("a finished stage was done again")
 
 
+@pytest.mark.slow
 def test_a_search_climbs_the_ladder_then_asks_the_sampler_and_can_go_on(
     tiny_model, tiny_data, train, tmp_path, monkeypatch
 ):
@@ -99,6 +100,7 @@ def test_a_search_climbs_the_ladder_then_asks_the_sampler_and_can_go_on(
     assert longer.spent_s > record.spent_s
 
 
+@pytest.mark.slow
 def test_without_texts_every_scheme_is_tried_and_the_search_ends(tiny_model, tiny_data, tmp_path):
     report = optimize(config_for(tiny_model, tiny_data, tmp_path / "run", {}), effort=LITTLE)
     assert {each.name for each in report.search.tried} == {"fp32", "int8", "int8-emb", "int8-weights", "int4-weights"}
@@ -127,6 +129,7 @@ def test_a_hopeless_candidate_is_dropped_on_part_of_the_data(tiny_model, tiny_da
     assert "| `trim-int8-emb` | dropped |" in text
 
 
+@pytest.mark.slow
 def test_a_candidate_that_fails_is_recorded_and_not_tried_again(tiny_model, tiny_data, tmp_path, monkeypatch):
     from leanglot import trials
 
@@ -165,6 +168,7 @@ class SlowTiming(Silent):
             self.seconds = 3600.0
 
 
+@pytest.mark.slow
 def test_what_the_end_of_the_budget_cuts_goes_on_under_a_larger_one(tiny_model, tiny_data, tmp_path, monkeypatch):
     watch = SlowTiming("int8")
     monkeypatch.setattr("leanglot.pipeline.Clock", lambda budget: Clock(budget, now=lambda: watch.seconds))
@@ -172,7 +176,7 @@ def test_what_the_end_of_the_budget_cuts_goes_on_under_a_larger_one(tiny_model, 
     first = optimize(config_for(tiny_model, tiny_data, out, {"budget_s": "30m"}), watch, LITTLE)
     assert states(first.search) == [("fp32", "measured"), ("int8", "cut")]
     assert first.search.tried[1].reason == "The budget of 30 min 0 s ended while it was at work."
-    assert first.search.ended == "The budget of 30 min 0 s is spent."
+    assert first.search.ended == "The budget of 30 min 0 s has no time for another recipe."
     assert [each.name for each in first.candidates] == ["pytorch-fp32", "fp32"]
     larger = config_for(tiny_model, tiny_data, out, {"budget_s": "3h", "trials": 3})
     longer = optimize(larger, watch, LITTLE).search
@@ -180,6 +184,7 @@ def test_what_the_end_of_the_budget_cuts_goes_on_under_a_larger_one(tiny_model, 
     assert longer.tried[1].starts == 2
 
 
+@pytest.mark.slow
 def test_other_data_begin_a_search_anew(tiny_model, tiny_data, tmp_path):
     out = tmp_path / "run"
     first = optimize(config_for(tiny_model, tiny_data, out, {"trials": 1}), effort=LITTLE).search
@@ -200,6 +205,7 @@ def test_a_damaged_record_is_told_and_not_overwritten(tiny_model, tiny_data, tmp
     assert (out / "search.json").read_text(encoding="utf-8") == "{"
 
 
+@pytest.mark.slow
 def test_a_recipe_that_ends_the_process_again_and_again_is_given_up(tiny_model, tiny_data, tmp_path):
     out = tmp_path / "run"
     config = config_for(tiny_model, tiny_data, out, {"trials": 2})

@@ -15,6 +15,9 @@ MOST_SHOWN: Final = 12
 Scheme = Literal[
     "fp32", "int8", "int8-emb", "int8-static", "int8-weights", "int4-weights", "openvino-int8", "openvino-int4"
 ]
+STATIC: Final[frozenset[Scheme]] = frozenset({"int8-static", "openvino-int8"})
+"""Schemes that take the ranges of activations from texts."""
+
 Vocabulary = Literal["whole", "used", "frequent"]
 TryState = Literal["started", "measured", "dropped", "failed", "cut"]
 Origin = Literal["ladder", "training", "sampler"]

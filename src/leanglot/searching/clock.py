@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from leanglot.results.searching import Levels, Tried
+from leanglot.results.searching import STATIC, Levels, Tried
 
 RESERVE_SHARE: Final = 0.05
 MOST_RESERVE_S: Final = 30.0
 _CAUTION: Final = 1.25
+_LAST: Final = 5
 _OF_BASELINE: Final = 0.6  # a candidate answers faster than the baseline, and is timed in turns with it
 _FORWARD_AND_BACKWARD: Final = 6.0
 _BESIDES_LAYERS: Final = 0.5
@@ -56,17 +57,23 @@ def expected_seconds(levels: Levels, tried: Sequence[Tried], baseline_s: float) 
         baseline_s: Seconds that measuring the baseline took, which stand in while there is nothing else.
 
     Returns:
-        The median of the last ones that are alike in what has to be measured first, or of all, with some caution.
+        The median of the last ones that needed the same preparation (of several kinds the one that took longest), or of
+        all, with some caution.
     """
     done = [each for each in tried if each.state == "measured" and not each.levels.student]
-    alike = [each.seconds for each in done if _preparation(each.levels) == _preparation(levels)][-5:]
-    known = alike or [each.seconds for each in done][-5:]
-    return _CAUTION * median(known) if known else _OF_BASELINE * baseline_s
+    needs = _preparation(levels)
+    alike = [[each.seconds for each in done if need in _preparation(each.levels)][-_LAST:] for need in needs]
+    plain = [each.seconds for each in done if not _preparation(each.levels)][-_LAST:]
+    known = [median(seconds) for seconds in (alike if needs else [plain]) if seconds]
+    if known:
+        return _CAUTION * max(known)
+    return _CAUTION * median(each.seconds for each in done) if done else _OF_BASELINE * baseline_s
 
 
-def _preparation(levels: Levels) -> tuple[bool, bool, bool]:
+def _preparation(levels: Levels) -> tuple[str, ...]:
     """What takes time before a candidate can be measured."""
-    return bool(levels.layers), bool(levels.heads or levels.ffn), levels.scheme.endswith("static")
+    needs = {"layers": levels.layers, "units": levels.heads or levels.ffn, "static": levels.scheme in STATIC}
+    return tuple(need for need, is_needed in needs.items() if is_needed)
 
 
 def training_seconds(

@@ -193,19 +193,21 @@ class _Course:
             return self._out_of_time()
         following = self.proposals.following(tried, self.clock.left)
         if following is None:
-            return "Every recipe that can be tried was tried."
-        levels, origin = following
-        expected = self.proposals.expected(levels, tried)
-        if expected > self.clock.left:
-            return (
-                f"{self._out_of_time()} {duration(self.clock.left)} were left, and the next recipe was expected to "
-                f"take {duration(expected)}."
-            )
-        self._try(self._start(levels, origin))
+            return self._nothing_follows()
+        self._try(self._start(*following))
         return None
 
+    def _nothing_follows(self) -> str:
+        least = self.proposals.least_expected(self.record.tried)
+        if least is None:
+            return "Every recipe that can be tried was tried."
+        left = f"{duration(max(0.0, self.clock.left))} were left"
+        return (
+            f"{self._out_of_time()} {left}, and the quickest recipe yet to try was expected to take {duration(least)}."
+        )
+
     def _out_of_time(self) -> str:
-        budget = f"The budget of {duration(self.clock.budget_s)} is spent."
+        budget = f"The budget of {duration(self.clock.budget_s)} has no time for another recipe."
         if any(each.part is not None or each.full is not None for each in self.record.tried):
             return budget
         return f"{budget} No candidate fitted in: the baseline alone took {duration(self.proposals.baseline_s)}."

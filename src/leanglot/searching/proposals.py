@@ -1,7 +1,8 @@
 """What a search tries next: unfinished work, the ladder, a training that fits in, then what the sampler asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from leanglot.config import CandidateConfig
@@ -39,32 +40,45 @@ class Proposals:
     priced: bool
 
     def following(self, tried: Sequence[Tried], left_s: float) -> tuple[Levels, Origin] | None:
-        """What to try next, whether there is time for it or not; None where nothing is left.
+        """What to try next; None where nothing is left, or nothing that there is time for.
 
         Args:
             tried: What was tried.
             left_s: Seconds left.
         """
         for each in tried:
-            if each.state in {"started", "cut"} and (
-                not each.levels.student or self.expected(each.levels, tried) <= left_s
-            ):
+            if each.state in {"started", "cut"} and self.expected(each.levels, tried) <= left_s:
                 return each.levels, each.origin
-        for rung in ladder(self.space):
-            if self.fits(rung, tried):
-                return rung, "ladder"
+        new = self.untried(tried)
+
+        def fits(levels: Levels) -> bool:
+            return new(levels) and self.expected(levels, tried) <= left_s
+
+        for rung in filter(fits, ladder(self.space)):
+            return rung, "ladder"
         if (student := self.student(tried, left_s)) is not None:
             return student, "training"
         seed = (self.seed + len(tried)) % 2**32
-        point = suggest(self.space, tried, lambda levels: self.fits(levels, tried), seed, priced=self.priced)
+        point = suggest(self.space, tried, fits, seed, priced=self.priced)
         return None if point is None else (point, "sampler")
 
-    def fits(self, levels: Levels, tried: Sequence[Tried]) -> bool:
-        """Whether a point may be tried: it can be made, is new, and is no deeper cut of one that lost too much."""
-        candidate = candidate_of(levels, self.space.depth)
-        if candidate is None or recipe_key(candidate) in {recipe_key(candidate_from(each)) for each in tried}:
-            return False
-        return not any(self._lost_too_much(each) and levels.cuts_at_least(each.levels) for each in tried)
+    def least_expected(self, tried: Sequence[Tried]) -> float | None:
+        """Seconds that the quickest recipe that may still be tried will take; None where there is none."""
+        new = self.untried(tried)
+        unfinished = [each.levels for each in tried if each.state in {"started", "cut"}]
+        expected = [self.expected(levels, tried) for levels in (*filter(new, self.space.points()), *unfinished)]
+        return min(expected, default=None)
+
+    def untried(self, tried: Sequence[Tried]) -> Callable[[Levels], bool]:
+        """Tells of a point whether it can be made, is new, and is no deeper cut of one that lost too much."""
+        known = {recipe_key(candidate_from(each)) for each in tried}
+        lost = [each.levels for each in tried if self._lost_too_much(each)]
+
+        def new(levels: Levels) -> bool:
+            key = _key(levels, self.space.depth)
+            return key is not None and key not in known and not any(map(levels.cuts_at_least, lost))
+
+        return new
 
     def _lost_too_much(self, tried: Tried) -> bool:
         part = tried.part
@@ -103,3 +117,10 @@ class Proposals:
 def candidate_from(tried: Tried) -> CandidateConfig:
     """The candidate that was tried."""
     return CandidateConfig(name=tried.name, runtime=tried.runtime, recipe=tried.recipe)
+
+
+@cache
+def _key(levels: Levels, depth: int) -> str | None:
+    """The key of the recipe at a point; None where no engine carries it out."""
+    candidate = candidate_of(levels, depth)
+    return None if candidate is None else recipe_key(candidate)

@@ -15,7 +15,7 @@ from leanglot.models.structure import blocks_of, heads_of, neurons_of
 from leanglot.models.text_classifier import TextClassifier
 from leanglot.quantizers import Making
 from leanglot.results.checkpoints import key_of
-from leanglot.results.searching import Levels, Scheme, Vocabulary
+from leanglot.results.searching import STATIC, Levels, Scheme, Vocabulary
 from leanglot.techniques import (
     Distillation,
     FfnPruning,
@@ -47,7 +47,6 @@ _SCHEMES: Final[Mapping[Scheme, tuple[Runtime, Quantization | None]]] = {
     "openvino-int8": ("openvino", Int8(activations="static", embeddings=True)),
     "openvino-int4": ("openvino", WeightOnly(bits=4, embeddings=True)),
 }
-_STATIC: Final = frozenset({"int8-static", "openvino-int8"})
 _NAMES: Final[Mapping[Vocabulary, tuple[str, ...]]] = {"whole": (), "used": ("trim",), "frequent": ("trim999",)}
 
 
@@ -106,7 +105,7 @@ def space_of(model: TextClassifier, making: Making) -> Space:
         scheme
         for scheme in _SCHEMES
         if (with_openvino or not scheme.startswith("openvino"))
-        and (making.calibration is not None or scheme not in _STATIC)
+        and (making.calibration is not None or scheme not in STATIC)
     )
     if making.calibration is None:
         notes.append(

@@ -58,8 +58,9 @@ def test_a_student_is_trained_once_whatever_its_epochs(proposals, tried):
 
 
 def test_the_same_recipe_is_not_tried_twice(proposals, tried):
-    assert not proposals.fits(Levels(scheme="int8"), [tried(Levels(scheme="int8"), state="failed")])
-    assert proposals.fits(Levels(scheme="int8-emb"), [tried(Levels(scheme="int8"))])
+    new = proposals.untried([tried(Levels(scheme="int8"), state="failed")])
+    assert not new(Levels(scheme="int8"))
+    assert new(Levels(scheme="int8-emb"))
 
 
 def test_deeper_cuts_of_what_lost_too_much_are_not_tried(proposals, tried):
@@ -67,11 +68,22 @@ def test_deeper_cuts_of_what_lost_too_much_are_not_tried(proposals, tried):
         Levels(scheme="int8-emb", vocabulary="used", heads=20, ffn=20), state="dropped", part=HOPELESS, full=None
     )
     deeper = Levels(scheme="int8-emb", vocabulary="frequent", heads=20, ffn=40)
-    assert not proposals.fits(deeper, [lost])
-    assert proposals.fits(deeper.model_copy(update={"heads": 10}), [lost])
-    assert proposals.fits(deeper.model_copy(update={"scheme": "int8"}), [lost])
+    new = proposals.untried([lost])
+    assert not new(deeper)
+    assert new(deeper.model_copy(update={"heads": 10}))
+    assert new(deeper.model_copy(update={"scheme": "int8"}))
     beaten = lost.model_copy(update={"part": HOPELESS.model_copy(update={"harm": 0.0, "accuracy_drop": 0.0})})
-    assert proposals.fits(deeper, [beaten])
+    assert proposals.untried([beaten])(deeper)
+
+
+def test_what_takes_too_long_is_passed_over(proposals, tried):
+    """Layers take ninety seconds to choose; more pieces go at once."""
+    slow = [tried(Levels(scheme="int8-emb", vocabulary="used", layers=1), seconds=300.0)]
+    climbed = [tried(rung, seconds=40.0) for rung in ladder(proposals.space) if not rung.layers]
+    levels, _ = proposals.following([*climbed, *slow], 100.0)
+    assert not levels.layers
+    assert proposals.following([*climbed, *slow], 40.0) is None
+    assert proposals.least_expected([*climbed, *slow]) == 50
 
 
 def test_where_nothing_is_left_nothing_follows(tried):
@@ -79,6 +91,7 @@ def test_where_nothing_is_left_nothing_follows(tried):
         space=Space(("fp32",)), max_drop=0.05, baseline_s=1.0, per_second=1.0, lessons=0, seed=0, priced=False
     )
     assert alone.following([tried()], 1000.0) is None
+    assert alone.least_expected([tried()]) is None
 
 
 def test_a_training_is_expected_to_take_its_own_time_too(proposals):

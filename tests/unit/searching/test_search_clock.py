@@ -41,6 +41,8 @@ def test_recipes_that_need_the_same_preparation_tell_more(tried):
     known = [tried(Levels(), seconds=10.0), tried(Levels(ffn=20), seconds=50.0), tried(Levels(layers=1), seconds=90.0)]
     assert expected_seconds(Levels(heads=30), known, 1.0) == 1.25 * 50
     assert expected_seconds(Levels(layers=3), known, 1.0) == 1.25 * 90
+    assert expected_seconds(Levels(layers=3, ffn=40), known, 1.0) == 1.25 * 90  # what takes longest
+    assert expected_seconds(Levels(scheme="int8"), known, 1.0) == 1.25 * 10
     assert expected_seconds(Levels(scheme="int8-static"), known, 1.0) == 1.25 * 50  # none alike: all count
 
 
