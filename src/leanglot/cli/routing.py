@@ -88,7 +88,7 @@ def route(
         max_variants=max_variants,
         strict=strict,
         min_chance=min_chance,
-        detect=given if detect is None else detect,
+        detect=detect is not False,
     )
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     sources = [None if path is None else make_data({"path": path, "columns": columns}) for path in (data, texts)]

@@ -28,7 +28,7 @@ FEWEST_TEXTS: Final = 8
 """Texts that a language needs to be learned: one told from fewer would claim what is not its own."""
 
 LOWEST: Final = 0.51
-"""The threshold is never lower: a text of nothing familiar has one half."""
+"""The threshold is never lower: a text of nothing familiar has about one half."""
 
 _PARTS: Final = 2
 _PASSES: Final = 5

@@ -23,7 +23,7 @@ class Identifier:
     """A language identifier, ready to tell.
 
     Each language has its own probability, so that a text of none of them has none that is large: nothing makes the
-    probabilities sum to 1. One of nothing familiar gets one half for each, which is below any threshold.
+    probabilities sum to 1. One of nothing familiar gets about one half for each.
 
     Attributes:
         info: Its languages and settings.
