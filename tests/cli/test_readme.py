@@ -10,7 +10,8 @@ import pytest
 
 from leanglot.cli import main
 
-_TWO_LAYERS = {"6": "1"}  # layers of a student, since the tiny model has no more than two itself
+# What is too much for a tiny model: layers of a student, and minutes of a search.
+_LESS = {"6": "1", "30m": "20s"}
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -36,7 +37,8 @@ def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPa
     texts = [{"text": f"{row['text']} filler-1", "language": row["language"]} for row in rows]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts), encoding="utf-8")
     shutil.copy(folder / "train.jsonl", folder / "log.jsonl")
-    (folder / "run.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    for name, block in zip(("run.yaml", "costs.yaml"), blocks("yaml"), strict=True):
+        (folder / name).write_text(block, encoding="utf-8")
     return folder
 
 
@@ -46,6 +48,7 @@ def test_the_readme_shows_every_step():
         *("optimize", "benchmark", "evaluate", "quantize", "export"),
         *("trim-vocabulary", "prune", "distil", "search-sparsity"),
         *("repair", "sweep", "report", "recommend", "doctor"),
+        *("route", "gate", "compare", "card", "profile"),
     }  # fmt: skip
 
 
@@ -55,7 +58,7 @@ def test_the_readme_s_commands_and_python_run_in_order(workplace, monkeypatch, c
     for words in commands():
         quick = ["--quick"] if words[0] in {"optimize", "benchmark", "sweep"} else []
         with pytest.raises(SystemExit) as stopped:
-            main([*(_TWO_LAYERS.get(word, word) for word in words), *quick])
+            main([*(_LESS.get(word, word) for word in words), *quick])
         assert stopped.value.code == 0, f"leanglot {' '.join(words)}: {capsys.readouterr().err}"
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - the README's own code, as a reader would run it
