@@ -33,7 +33,7 @@ const hideSoon = () => {
 };
 
 function detailOf(candidate, row) {
-  const text = (key) => row.texts[data.columns.findIndex((column) => column.key === key)];
+  const text = (key) => row.texts[columnAt(key)];
   const compared = row.interval !== null;
   const facts = [
     [compared ? "Drop" : null, `${text("drop")} points, ${text("interval")} (${data.level})`],

@@ -45,10 +45,11 @@ function showLanguages() {
 function sortValue(beside) {
   const { key } = state.sort;
   if (key === "language") return (row) => data.languages[row.language].name;
-  const index = (name) => data.columns.findIndex((column) => column.key === name);
-  if (!key.startsWith("beside ")) return (row) => row.values[index(key)];
-  return (row) => rowOf(beside, row.language)?.values[index(key.slice(7))];
+  if (!key.startsWith("beside ")) return (row) => row.values[columnAt(key)];
+  return (row) => rowOf(beside, row.language)?.values[columnAt(key.slice(7))];
 }
+
+const columnAt = (key) => data.columns.findIndex((column) => column.key === key);
 
 const rowOf = (candidate, language) => candidate?.rows.find((row) => row.language === language);
 
@@ -56,8 +57,9 @@ function lineOf(row, beside) {
   const head = element("th", { scope: "row" }, data.languages[row.language].name);
   const cells = data.columns.map((column, index) => cellOf(row, column, index));
   const other = rowOf(beside, row.language);
-  const more = beside === null ? [] : BESIDE.map((key) => besideCell(other, key));
-  return element("tr", { "data-language": row.language, "data-verdict": row.verdict ?? "" }, head, ...cells, ...more);
+  // The second candidate stands beside the interval of the first.
+  if (beside !== null) cells.splice(columnAt("interval") + 1, 0, ...BESIDE.map((key) => besideCell(other, key)));
+  return element("tr", { "data-language": row.language, "data-verdict": row.verdict ?? "" }, head, ...cells);
 }
 
 function cellOf(row, column, index) {
@@ -78,7 +80,7 @@ function contentOf(row, key, text) {
 function besideCell(row, key) {
   const attributes = { "data-col": `beside ${key}`, "data-beside": true, class: key === "verdict" ? "" : "number" };
   if (!row) return element("td", attributes, "n/a");
-  const text = row.texts[data.columns.findIndex((column) => column.key === key)];
+  const text = row.texts[columnAt(key)];
   return element("td", attributes, ...(key === "drop" ? [text] : contentOf(row, key, text)));
 }
 
@@ -92,11 +94,13 @@ function showBesideHeadings(beside) {
     }
     return;
   }
+  const next = headings.querySelector("[data-col='interval']").nextElementSibling;
   for (const key of BESIDE) {
-    const { title, numeric } = data.columns.find((column) => column.key === key);
-    headings.append(element("th", {
+    const { title, numeric } = data.columns[columnAt(key)];
+    const text = key === "candidate" ? "Accuracy" : title;
+    next.before(element("th", {
       scope: "col", "data-col": `beside ${key}`, "data-beside": true, class: `sortable${numeric ? " number" : ""}`,
-    }, element("span", { class: "whose" }, beside.name), key === "candidate" ? "Accuracy" : title));
+    }, element("span", { class: "whose", title: beside.name }, beside.name), ` ${text}`));
   }
   makeSortable(languageTable, sortLanguages);
   if (state.sort.key.startsWith("beside ")) {
