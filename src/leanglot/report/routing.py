@@ -138,20 +138,21 @@ def _comparison(facts: RoutingFacts) -> str:
     if set(facts.variants) == {facts.single}:
         return f"{value}: no language has a reason to leave {facts.single}, which needs no router."
     chance = (
-        "" if facts.chance_better is None else f", with a probability of {percent(facts.chance_better, 0)} by itself"
+        ""
+        if facts.chance_better is None
+        else f", with a probability of {percent(facts.chance_better, 0)} before luck is counted"
     )
+    saved = _amount(facts, facts.single_value - facts.value)
     return (
         f"{value}; the best single candidate that is allowed for all, {facts.single}, takes "
-        f"{_amount(facts, facts.single_value)}: {_amount(facts, facts.single_value - facts.value)} are saved{chance}."
+        f"{_amount(facts, facts.single_value)}: routing saves {saved}{chance}."
     )
 
 
 def _luck(facts: RoutingFacts) -> str:
     if facts.honest_saving is None or facts.single is None or set(facts.variants) == {facts.single}:
         return ""
-    told = (
-        f"Chosen on one half of the examples and priced on the other, {_amount(facts, facts.honest_saving)} are saved"
-    )
+    told = f"Chosen on one half of the examples and priced on the other, it saves {_amount(facts, facts.honest_saving)}"
     return f"{told}: what was found may be luck." if facts.honest_saving <= 0 else f"{told}."
 
 
@@ -194,4 +195,4 @@ def _counts(verdicts: dict[str, Verdict]) -> str:
 
 
 def _amount(facts: RoutingFacts, value: float) -> str:
-    return milliseconds(value) if facts.currency is None else f"{money(value, facts.currency)} a month"
+    return milliseconds(value) if facts.currency is None else money(value, facts.currency)

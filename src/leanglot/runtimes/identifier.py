@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from scipy.special import expit
 
 from leanglot.errors import ModelError
@@ -67,7 +67,8 @@ def hashed(texts: Sequence[str], info: IdentifierInfo) -> Any:  # noqa: ANN401 -
 
 def save_identifier(folder: Path, identifier: Identifier) -> None:
     """Write the weights into a router's folder; the settings go into its manifest."""
-    save_file({"weights": np.ascontiguousarray(identifier.weights)}, folder / IDENTIFIER_FILE)
+    # Written as bytes: save_file keeps others from reading the file.
+    (folder / IDENTIFIER_FILE).write_bytes(save({"weights": np.ascontiguousarray(identifier.weights)}))
 
 
 def load_identifier(folder: Path, info: IdentifierInfo) -> Identifier:

@@ -75,8 +75,8 @@ def test_the_terminal_tells_who_moves_and_what_it_is_worth(routed, facts):
         "th: small harms it by 3.0 points.",
         "300.0 MB in one fresh process",
         f"Unknown languages go to {facts.fallback}",
-        "$300 a month are saved, with a probability of 97% by itself",
-        "−$20.00 a month are saved: what was found may be luck",
+        "routing saves $300, with a probability of 97% before luck is counted",
+        "it saves −$20.00: what was found may be luck",
         "Languages detected: accuracy 90.5%",
         "not considered: slow|er: its p95 is 30 ms",
     ):
@@ -106,7 +106,7 @@ def test_more_moved_languages_than_fit_are_counted(routed, facts):
     ("changes", "told"),
     [
         ({"single": None, "single_value": None}, "no single candidate is allowed for all languages"),
-        ({"honest_saving": 250.0}, "$250 a month are saved."),
+        ({"honest_saving": 250.0}, "it saves $250."),
         ({"memory_bytes": None, "memory_measured": False}, "unknown memory as the sum of processes"),
         ({"currency": None, "objective": "mean latency", "chance_better": None}, "The mean latency is 900.0 ms"),
     ],
