@@ -115,7 +115,7 @@ def learning_curve(
             created_at=datetime.now(UTC),
             environment=read_environment(setting.threads or available_cores()),
             model=loaded.name,
-            training=lessons.source,
+            training=training.path.name,
             data=exam.summary,
             seed=plan.seed,
             step=plan.at(points[-1].total),

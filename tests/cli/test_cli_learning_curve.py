@@ -43,6 +43,7 @@ def test_a_curve_is_trained_judged_drawn_and_kept(any_family, lessons, tiny_data
     assert record.points[0].examples == {"de": 5, "en": 5, "th": 5}
     assert {point.steps for point in record.points} == {80}
     assert record.fixed_steps
+    assert record.training == "train.jsonl"
     assert sum(record.data.examples.values()) == len(tiny_rows)
     assert record.points[-1].quality.languages["de"].accuracy > record.before.languages["de"].accuracy
     assert "Judged languages without an example to train on: sw." in printed
