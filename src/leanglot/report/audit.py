@@ -8,7 +8,7 @@ from rich.text import Text
 
 from leanglot.charts.quantities import count, percent, points
 from leanglot.report.format import language, plain, plural
-from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
+from leanglot.report.terminal_parts import WIDTH, plain_table, signed_verdict
 from leanglot.results.audits import AuditedVariant, CalibrationAudit
 from leanglot.results.records import Verdict
 

@@ -8,7 +8,7 @@ from leanglot.charts.steps import recipe_words
 from leanglot.errors import RunError
 from leanglot.report.card_metadata import Origin, card_metadata
 from leanglot.report.format import in_points, language, moment, more_examples, plural, speed
-from leanglot.report.markdown import code, escape
+from leanglot.report.markdown_parts import code, escape
 from leanglot.report.summary import (
     LanguageLine,
     accuracy_change,

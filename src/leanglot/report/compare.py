@@ -9,7 +9,7 @@ from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.decide.wording import names
 from leanglot.report.format import language, plain, plural
 from leanglot.report.gate import changes
-from leanglot.report.terminal import WIDTH, plain_table
+from leanglot.report.terminal_parts import WIDTH, plain_table
 from leanglot.results.comparison import CandidateChange, RunComparison, Standing
 from leanglot.results.verdicts import VerdictKind
 

@@ -6,7 +6,7 @@ from typing import Final
 from leanglot.charts.quantities import count, limit_words, megabytes, percent, points
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.format import chance, in_points, interval, language, moment, more_examples, plain, plural
-from leanglot.report.markdown import code, escape
+from leanglot.report.markdown_parts import code, escape
 from leanglot.results.gate import Flips, Floor, FloorKind, GateLanguage, GateOutcome, GateReport
 
 MOST_CHARACTERS: Final = 60_000

@@ -9,7 +9,7 @@ from rich.text import Text
 from leanglot.charts.quantities import count, percent, points
 from leanglot.report.format import in_points, language, more_examples, plain
 from leanglot.report.gate import OUTCOME_SIGN, changes, floor_words, headline, method
-from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
+from leanglot.report.terminal_parts import WIDTH, plain_table, signed_verdict
 from leanglot.results.gate import Floor, FloorKind, GateLanguage, GateOutcome, GateReport
 
 _OUTCOME_STYLE: Final[dict[GateOutcome, str]] = {"passed": "bold blue", "failed": "bold red", "unproven": "bold"}

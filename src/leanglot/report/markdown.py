@@ -1,26 +1,15 @@
 """The report in short as markdown, fit for a pull request: the answer, the candidates, who is harmed."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from leanglot.charts.labels import challengers
 from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
-from leanglot.charts.style import VERDICT_SIGN
 from leanglot.report.alarms import alarm_codes, alarm_lines, explaining_pages
-from leanglot.report.chains import HOW_STEPS_READ, STEP_COLUMNS, ChainTable, StepRow, chain_tables
 from leanglot.report.cost import COST_COLUMNS, HOW_COST_READS, cost_table
-from leanglot.report.format import (
-    GOAL_WORD,
-    in_points,
-    language,
-    moment,
-    more_examples,
-    plain,
-    plural,
-    speed,
-)
-from leanglot.report.repairs import sentences
+from leanglot.report.format import GOAL_WORD, in_points, language, moment, more_examples, plural, speed
+from leanglot.report.markdown_making import making_parts
+from leanglot.report.markdown_parts import HARMED, OPEN, SAFE, code, escape, table_of
 from leanglot.report.routing import (
     DETECTION_HEADINGS,
     LANGUAGE_HEADINGS,
@@ -29,7 +18,6 @@ from leanglot.report.routing import (
     routing_sentences,
 )
 from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
-from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.summary import (
     LanguageGroups,
     LanguageLine,
@@ -41,17 +29,12 @@ from leanglot.report.summary import (
     primary,
 )
 from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
-from leanglot.report.training import HEADINGS as TRAINING_HEADINGS
-from leanglot.report.training import HOW_TRAINING_READS, training_rows
-from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.warnings import warning_lines
-from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import Candidate, RunReport
 
 _SHOWN: Final[tuple[Column, ...]] = (
     "speed-up", "median", "size", "change in size", "accuracy", "change in accuracy", "worst language",
 )  # fmt: skip
-_SAFE, _HARMED, _OPEN = VERDICT_SIGN["safe"], VERDICT_SIGN["harmed"], VERDICT_SIGN["inconclusive"]
 
 
 def render_markdown(report: RunReport) -> str:
@@ -77,34 +60,12 @@ def render_markdown(report: RunReport) -> str:
         _costs(report),
         _routing(report),
         _search(report),
-        _repairs(report),
-        _chains(report),
-        _weights(report),
-        _pruning(report),
-        _training(report),
-        _vocabularies(report),
-        _threads(report),
+        *making_parts(report),
         _harm(report),
         _warnings(report),
         _method(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def escape(text: str) -> str:
-    """A text from outside as literal markdown on one line."""
-    safe = re.sub(r"([\\`*_{}\[\]<>|#~$!&])", r"\\\1", plain(text))
-    # No escape stops a mention; a joiner of no width after the sign does.
-    return re.sub(r"@(?=\w)", "@\N{WORD JOINER}", safe)
-
-
-def code(text: str) -> str:
-    """A name from outside as code that can stand in a table."""
-    shown = plain(text).replace("|", "\N{BROKEN BAR}")
-    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if longest else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def _title(report: RunReport) -> str:
@@ -120,9 +81,9 @@ def _answer(report: RunReport) -> str:
     change = in_points(accuracy_change(report, shipped), signed=True)
     gains = f"**{speed(shipped.speedup)}, {smaller(shipped.size_reduction)}, accuracy {change}.**"
     lines = [
-        f"- {_HARMED} **harmed ({len(groups.harmed)}):** {_named_drops(groups.harmed) or 'none found'}",
-        f"- {_OPEN} **not proven ({len(groups.unproven)}):** {_needs(groups.unproven) or 'none'}",
-        f"- {_SAFE} **safe ({len(groups.safe)}):** {', '.join(language(line.tag) for line in groups.safe) or 'none'}",
+        f"- {HARMED} **harmed ({len(groups.harmed)}):** {_named_drops(groups.harmed) or 'none found'}",
+        f"- {OPEN} **not proven ({len(groups.unproven)}):** {_needs(groups.unproven) or 'none'}",
+        f"- {SAFE} **safe ({len(groups.safe)}):** {', '.join(language(line.tag) for line in groups.safe) or 'none'}",
     ]
     if shipped.alarms:
         lines.append(f"- ! **alarms ({len(shipped.alarms)}):** {', '.join(map(escape, alarm_codes(shipped)))}")
@@ -161,8 +122,8 @@ def _goals(report: RunReport) -> str:
         )
     if not rows:
         return "This run made no recommendation."
-    head = ["Goal", "Candidate", "Speed-up", "Size", "Accuracy", f"{_SAFE} / {_HARMED} / {_OPEN}", "Why"]
-    return _table(head, rows, left={0, 1, 6})
+    head = ["Goal", "Candidate", "Speed-up", "Size", "Accuracy", f"{SAFE} / {HARMED} / {OPEN}", "Why"]
+    return table_of(head, rows, left={0, 1, 6})
 
 
 def _counts(report: RunReport, candidate: Candidate) -> str:
@@ -174,8 +135,8 @@ def _counted(groups: LanguageGroups) -> str:
 
 
 def _candidates(table: CandidateTable) -> str:
-    head = ["Candidate", "Status", f"{_SAFE} / {_HARMED} / {_OPEN}", *(column.capitalize() for column in _SHOWN)]
-    return _table(head, [_candidate(row) for row in table.rows], left={0, 1})
+    head = ["Candidate", "Status", f"{SAFE} / {HARMED} / {OPEN}", *(column.capitalize() for column in _SHOWN)]
+    return table_of(head, [_candidate(row) for row in table.rows], left={0, 1})
 
 
 def _candidate(row: CandidateRow) -> list[str]:
@@ -217,7 +178,7 @@ def _costs(report: RunReport) -> str:
     changes = "\n".join(f"- {escape(change)}" for change in found.changes)
     remarks = "\n\n".join(map(escape, (found.assumptions, HOW_COST_READS, *found.remarks)))
     return "\n\n".join(
-        part for part in (f"## {escape(found.title)}", _table(head, rows, left={0}), changes, remarks) if part
+        part for part in (f"## {escape(found.title)}", table_of(head, rows, left={0}), changes, remarks) if part
     )
 
 
@@ -230,7 +191,7 @@ def _search(report: RunReport) -> str:
         return told
     rows = [[code(row.name), *map(escape, row.cells), escape(row.reason)] for row in found.rows]
     head = [*(column.capitalize() for column in SEARCH_COLUMNS), "Why"]
-    return f"{told}\n\n{_table(head, rows, left={0, 1, len(head) - 1})}\n\n{escape(HOW_SEARCH_READS)}"
+    return f"{told}\n\n{table_of(head, rows, left={0, 1, len(head) - 1})}\n\n{escape(HOW_SEARCH_READS)}"
 
 
 def _routing(report: RunReport) -> str:
@@ -239,114 +200,13 @@ def _routing(report: RunReport) -> str:
     facts = report.routing_facts
     told = "\n".join(f"- {escape(sentence)}" for sentence in (*routing_sentences(report), *facts.notes))
     rows = [[escape(row.cells[0]), code(row.variant), *map(escape, row.cells[2:])] for row in language_rows(report)]
-    parts = ["## Routing", told, _table([*map(str.capitalize, LANGUAGE_HEADINGS)], rows, left={0, 1, 3, 4})]
+    parts = ["## Routing", told, table_of([*map(str.capitalize, LANGUAGE_HEADINGS)], rows, left={0, 1, 3, 4})]
     left_out = [f"- not considered: {code(name)}: {escape(why)}" for name, why in facts.excluded.items()]
     parts += ["\n".join(left_out)] if left_out else []
     if detected := [list(map(escape, row)) for row in detection_rows(report)]:
         head = [*map(str.capitalize, DETECTION_HEADINGS)]
-        parts += ["Languages as they are detected:", _table(head, detected, left={0})]
+        parts += ["Languages as they are detected:", table_of(head, detected, left={0})]
     return "\n\n".join(parts)
-
-
-def _repairs(report: RunReport) -> str:
-    lines = [f"- {code(name)}: {escape(' '.join(sentences(repair)))}" for name, repair in report.repairs.items()]
-    return "## Repair\n\n" + "\n".join(lines) if lines else ""
-
-
-def _chains(report: RunReport) -> str:
-    tables = chain_tables(report)
-    return "\n\n".join(["## Step by step", *map(_chain, tables), escape(HOW_STEPS_READ)]) if tables else ""
-
-
-def _chain(table: ChainTable) -> str:
-    signs = f"{_SAFE} / {_HARMED} / {_OPEN}"
-    head = ["Step", *(column.capitalize() for column in STEP_COLUMNS), signs, "Newly harmed"]
-    rows = [_step(row) for row in table.rows]
-    return "\n\n".join(
-        [f"{code(table.name)}:", _table(head, rows, left={0, len(head) - 1}), *map(escape, table.absences)]
-    )
-
-
-def _step(row: StepRow) -> list[str]:
-    words = f"{escape(row.step.words)}<br>{code(row.step.candidate.name)}"
-    if row.step.failed is not None:
-        return [words, escape(row.step.failed), *[""] * (len(STEP_COLUMNS) + 1)]
-    counts = row.counted if row.counts is None else " / ".join(map(str, row.counts))
-    return [words, *(escape(row.cells[column]) for column in STEP_COLUMNS), counts, escape(row.harm_short)]
-
-
-def _weights(report: RunReport) -> str:
-    table = weight_table(report)
-    if table is None:
-        return ""
-    head = ["Candidate", *(PART_WORD[part].capitalize() for part in table.parts), "All weights"]
-    rows = [
-        [
-            code(row.candidate.name),
-            *(escape(row.parts[part].short) if row.parts else "n/a" for part in table.parts),
-            row.total,
-        ]
-        for row in table.rows
-    ]
-    return "## Weights by part, MB\n\n" + _table(head, rows, left={0})
-
-
-def _pruning(report: RunReport) -> str:
-    table = pruning_table(report)
-    if table is None:
-        return ""
-    compressed = ["Weights after gzip"] if table.has_compressed else []
-    head = ["Candidate", "Technique", "Asked for", "Reached", "Left", "Size", *compressed, "Speed-up"]
-    rows = [_pruned(row, gzip=table.has_compressed) for row in table.rows]
-    remarks = "".join(f"\n\n{escape(remark)}" for remark in table.remarks)
-    return "## Pruning\n\n" + _table(head, rows, left={0, 1, 4}) + remarks
-
-
-def _pruned(row: PruningRow, *, gzip: bool) -> list[str]:
-    steps = [(step.technique, step.asked, step.reached, step.kept_short) for step in row.steps]
-    columns = ["<br>".join(column) for column in zip(*steps, strict=True)] or [""] * 4
-    compressed = [row.compressed_told] if gzip else []
-    return [code(row.candidate.name), *columns, row.size, *compressed, row.speedup]
-
-
-def _training(report: RunReport) -> str:
-    rows = [
-        [code(row.candidate), *map(escape, (row.technique, row.examples, row.steps, row.took, row.worst, row.mean))]
-        for row in training_rows(report)
-    ]
-    return (
-        f"## Training\n\n{_table(list(TRAINING_HEADINGS), rows, left={0, 1, 5})}\n\n{HOW_TRAINING_READS}"
-        if rows
-        else ""
-    )
-
-
-def _vocabularies(report: RunReport) -> str:
-    tables = vocabulary_tables(report)
-    return "\n\n".join(["## Vocabulary", *map(_vocabulary, tables), escape(HOW_TO_READ)]) if tables else ""
-
-
-def _vocabulary(table: VocabularyTable) -> str:
-    head = ["Language", *(HEADINGS[column] for column in VOCABULARY_COLUMNS)]
-    rows = [
-        [escape(language(row.tag)), *(escape(row.cells[column]) for column in VOCABULARY_COLUMNS)]
-        for row in table.worst
-    ]
-    told = f"{', '.join(map(code, table.names))}: {escape(table.cut)}."
-    if table.is_short:
-        told += f" The worst {len(rows)} of {len(table.rows)} languages; all are in report.html."
-    return "\n\n".join([told, _table(head, rows, left={0}), *map(escape, table.remarks)])
-
-
-def _threads(report: RunReport) -> str:
-    table = thread_table(report)
-    if table is None:
-        return ""
-    head = ["Candidate", "Threads used", *(f"Median, {plural(number, 'thread')}" for number in table.counts)]
-    rows = [
-        [code(row.candidate.name), row.used, *(row.medians[number] for number in table.counts)] for row in table.rows
-    ]
-    return "## Threads\n\n" + _table(head, rows, left={0})
 
 
 def _harm(report: RunReport) -> str:
@@ -374,8 +234,3 @@ def _method(report: RunReport) -> str:
         f"{in_points(report.margin)}. Harmed: an exact McNemar test, Holm-adjusted over the languages, finds a drop. "
         "Not proven: neither, and no pass.</sub>"
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: set[int]) -> str:
-    rule = [":--" if index in left else "--:" for index in range(len(head))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))

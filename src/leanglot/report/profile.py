@@ -11,7 +11,7 @@ from rich.text import Text
 
 from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, points, ratio
 from leanglot.report.format import plain, plural
-from leanglot.report.terminal import WIDTH, plain_table
+from leanglot.report.terminal_parts import WIDTH, plain_table
 from leanglot.report.weights import PART_WORD
 from leanglot.results.profile import EngineProfile, NextStep, Profile, ProfiledTexts, ProfileRow
 from leanglot.techniques import Runtime

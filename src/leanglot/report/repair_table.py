@@ -10,7 +10,7 @@ from rich.text import Text
 from leanglot.charts.quantities import ABSENT, percent
 from leanglot.report.format import language, plain
 from leanglot.report.repairs import sentences
-from leanglot.report.terminal import WIDTH, plain_table
+from leanglot.report.terminal_parts import WIDTH, plain_table
 from leanglot.results.repairs import Outcome, Repair
 
 _LAYERS_SHOWN: Final = 8

@@ -10,7 +10,7 @@ from rich.text import Text
 from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio
 from leanglot.report.format import language, more_examples, plain, plural
 from leanglot.report.shaping import pruning_lines
-from leanglot.report.terminal import WIDTH, plain_table, signed_verdict
+from leanglot.report.terminal_parts import WIDTH, plain_table, signed_verdict
 from leanglot.report.vocabulary import vocabulary_lines
 from leanglot.report.weights import PART_WORD, PARTS, held_by
 from leanglot.results.manifest import Manifest

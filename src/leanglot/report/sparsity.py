@@ -10,7 +10,7 @@ from rich.text import Text
 from leanglot.charts.quantities import ABSENT, limit_words, percent, points
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.format import language, plain
-from leanglot.report.terminal import WIDTH, plain_table
+from leanglot.report.terminal_parts import WIDTH, plain_table
 from leanglot.results.sparsity import KindResult, SearchKind, SparsitySearch
 from leanglot.results.verdicts import VerdictKind
 

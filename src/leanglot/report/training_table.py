@@ -6,7 +6,7 @@ from rich.text import Text
 
 from leanglot.charts.quantities import ABSENT, count, percent
 from leanglot.report.format import language
-from leanglot.report.terminal import WIDTH, plain_table
+from leanglot.report.terminal_parts import WIDTH, plain_table
 from leanglot.report.training import training_lines
 from leanglot.results.training import Epoch, TrainingFacts
 

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from leanglot.report.markdown import code, escape, render_markdown
+from leanglot.report.markdown import render_markdown
+from leanglot.report.markdown_parts import code, escape
 
 
 def cells(line):
