@@ -17,8 +17,8 @@ from leanglot.decide.profile_case import Asked
 from leanglot.errors import ConfigError
 from leanglot.exam import Effort, prepare_exam
 from leanglot.measure.calls import random_rows
-from leanglot.measure.profile_engines import profile_onnxruntime, profile_openvino
-from leanglot.measure.profile_observed import Drill, engine_profile
+from leanglot.measure.profile_engines import profile_onnxruntime, profile_openvino, timed
+from leanglot.measure.profile_observed import Batch, Drill, engine_profile, warm_up
 from leanglot.measure.profile_pytorch import profile_pytorch
 from leanglot.measure.subject import open_subject
 from leanglot.measure.threads import search_threads
@@ -40,7 +40,10 @@ from leanglot.runtimes.pytorch import TorchPredictor
 Engine = Literal["pytorch", "onnxruntime", "openvino", "both"]
 ENGINES: Final[tuple[str, ...]] = get_args(Engine)
 CALLS: Final = 32
-ROUNDS: Final = 3
+FEWEST_ROUNDS: Final = 3
+MOST_ROUNDS: Final = 9
+_PASS_MS: Final = 3_000.0
+_TRIED: Final = 5
 _MOST_BATCH: Final = 1024
 _RANDOM: Final = "No data were given: the texts are random tokens, {} each. Lengths decide where the time goes."
 
@@ -177,11 +180,12 @@ def _drill(classifier: Classifier, plan: ProfilePlan) -> tuple[Drill, ProfiledTe
         tokenization = _tokenization(classifier, texts, plan.batch)
     batches = [pad(rows[at : at + plan.batch], classifier.manifest.pad_id) for at in range(0, count, plan.batch)]
     lengths, slots = [len(row) for row in rows], sum(ids.size for ids, _ in batches)
-    return Drill(batches, ROUNDS), ProfiledTexts(
+    rounds = _rounds(classifier, batches)
+    return Drill(batches, rounds), ProfiledTexts(
         source=None if plan.data is None else plan.data.path.name,
         batch=plan.batch,
         calls=len(batches),
-        rounds=ROUNDS,
+        rounds=rounds,
         tokens_min=min(lengths),
         tokens_p50=float(np.median(lengths)),
         tokens_max=max(lengths),
@@ -192,10 +196,18 @@ def _drill(classifier: Classifier, plan: ProfilePlan) -> tuple[Drill, ProfiledTe
     )
 
 
+def _rounds(classifier: Classifier, batches: Sequence[Batch]) -> int:
+    """The number of rounds, more for short calls: a stall of the machine is long beside them."""
+    warm_up(classifier, batches)
+    typical = float(np.median([timed(classifier, batch) for batch in batches[:_TRIED]]))
+    wanted = _PASS_MS / (len(batches) * typical)
+    return min(MOST_ROUNDS, max(FEWEST_ROUNDS, int(wanted)))
+
+
 def _tokenization(classifier: Classifier, texts: Sequence[str], batch: int) -> float:
     """Median milliseconds to tokenize the texts of a call."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(FEWEST_ROUNDS):
         for at in range(0, len(texts), batch):
             started = time.perf_counter_ns()
             classifier.encode(texts[at : at + batch])

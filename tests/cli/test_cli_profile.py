@@ -31,8 +31,8 @@ def int8_artifact(tiny_classifier, tmp_path_factory):
 
 def test_a_model_is_profiled_on_pytorch_and_as_its_export(tiny_model, tiny_data, tmp_path, capsys):
     out = tmp_path / "profile"
-    printed = run(capsys, "profile", tiny_model, "--data", tiny_data, "--out", out, "--top", 3)
-    for told in ("PyTorch, the model", "ONNX Runtime, the model's plain export", "aten::linear", "MatMul", " more"):
+    printed = run(capsys, "profile", tiny_model, "--data", tiny_data, "--out", out, "--top", 60)
+    for told in ("PyTorch, the model", "ONNX Runtime, the model's plain export", "aten::linear", "MatMul"):
         assert told in printed
     assert "32 texts of tiny.jsonl in 4 languages" in printed
     order = [printed.index(f"{number}. {stage}") for number, stage in enumerate(("measure", "easy wins"), start=1)]

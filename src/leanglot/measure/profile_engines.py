@@ -17,8 +17,8 @@ from leanglot.measure.profile_graph import (
     read_trace,
     timed_calls,
 )
-from leanglot.measure.profile_observed import WARM_UP, Batch, Drill, Observed, median_times, take_turns, warm_up
-from leanglot.measure.profile_rows import Executed, TimedCall, median_calls
+from leanglot.measure.profile_observed import WARM_UP, Batch, Drill, Observed, fastest_times, take_turns, warm_up
+from leanglot.measure.profile_rows import Executed, TimedCall, fastest_calls
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load
 
@@ -104,7 +104,7 @@ def _in_turns(
         take_turns([plain, profiled], drill, [time_plain, profile])
     calls = len(drill.batches)
     rounds = [times[start * calls : (start + 1) * calls] for start in range(drill.rounds)]
-    return median_times(rounds), watch.warnings()
+    return fastest_times(rounds), watch.warnings()
 
 
 def timed(classifier: Classifier, batch: Batch) -> float:
@@ -125,5 +125,5 @@ def _observed(
     plain: tuple[list[float], tuple[str, ...]],
 ) -> Observed:
     names = weights.names
-    calls: tuple[TimedCall, ...] = median_calls([timed_calls(runs, names) for runs in rounds])
+    calls: tuple[TimedCall, ...] = fastest_calls([timed_calls(runs, names) for runs in rounds])
     return Observed(threads, plain[0], calls, calls, holdings(weights, calls), {}, plain[1])

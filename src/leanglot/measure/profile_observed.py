@@ -35,7 +35,7 @@ class Drill:
 
     Attributes:
         batches: The calls.
-        rounds: How often each is made; an odd number, so that one of them is the median.
+        rounds: How often each is made.
     """
 
     batches: Sequence[Batch]
@@ -48,7 +48,7 @@ class Observed:
 
     Attributes:
         threads: Its threads.
-        unprofiled_ms: Milliseconds of each call without profiling, the median of the rounds.
+        unprofiled_ms: Milliseconds of each call without profiling, the fastest of the rounds.
         operator_calls: The calls with their operators.
         module_calls: The calls with their modules; the same where the operators' names tell the modules.
         holdings: The weights.
@@ -124,9 +124,9 @@ def engine_profile(
     )
 
 
-def median_times(rounds: Sequence[Sequence[float]]) -> list[float]:
-    """The median of the rounds for each call."""
-    return [float(value) for value in np.median(np.asarray(rounds), axis=0)]
+def fastest_times(rounds: Sequence[Sequence[float]]) -> list[float]:
+    """The fastest of the rounds of each call."""
+    return [float(value) for value in np.min(np.asarray(rounds), axis=0)]
 
 
 def warm_up(classifier: Classifier, batches: Sequence[Batch]) -> None:

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from leanglot.measure.neighbours import NeighbourWatch
 from leanglot.measure.profile_engines import timed
-from leanglot.measure.profile_observed import Batch, Drill, Observed, median_times, take_turns, warm_up
+from leanglot.measure.profile_observed import Batch, Drill, Observed, fastest_times, take_turns, warm_up
 from leanglot.measure.profile_rows import Executed, Holding, TimedCall, module_of_weight
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.pytorch import TorchPredictor
@@ -52,12 +52,12 @@ def profile_pytorch(classifier: Classifier, predictor: TorchPredictor, drill: Dr
         take_turns([classifier] * len(ways), drill, ways)
     count = len(drill.batches)
     chunks = [slice(start * count, (start + 1) * count) for start in range(drill.rounds)]
-    events = [_events(each) for each in _median_profiles([profiles[chunk] for chunk in chunks])]
+    events = [_events(each) for each in _fastest_profiles([profiles[chunk] for chunk in chunks])]
     operator_calls = tuple(_timed_call(each) for each in events)
-    chosen = _median_watches([watches[chunk] for chunk in chunks])
+    chosen = _fastest_watches([watches[chunk] for chunk in chunks])
     return Observed(
         threads=predictor.threads,
-        unprofiled_ms=median_times([plain[chunk] for chunk in chunks]),
+        unprofiled_ms=fastest_times([plain[chunk] for chunk in chunks]),
         operator_calls=operator_calls,
         module_calls=[each.call() for each in chosen],
         holdings=torch_holdings(predictor, drill.batches[0], events[0]),
@@ -73,9 +73,9 @@ def _profiled(predictor: TorchPredictor, batch: Batch) -> tuple[float, profile]:
     return float(time.perf_counter_ns() - started), found
 
 
-def _median_profiles(rounds: Sequence[Sequence[tuple[float, profile]]]) -> list[profile]:
-    """Of the rounds of each call, the one of median duration; reading the events of all would take long."""
-    return [sorted(same, key=lambda each: each[0])[len(same) // 2][1] for same in zip(*rounds, strict=True)]
+def _fastest_profiles(rounds: Sequence[Sequence[tuple[float, profile]]]) -> list[profile]:
+    """Of the rounds of each call, the fastest; reading the events of all would take long."""
+    return [min(same, key=lambda each: each[0])[1] for same in zip(*rounds, strict=True)]
 
 
 @contextmanager
@@ -155,8 +155,8 @@ def _leaving(watch: _ModuleWatch, name: str, kind: str) -> Any:  # noqa: ANN401 
     return lambda *_: watch.leave(name, kind)
 
 
-def _median_watches(rounds: Sequence[Sequence[_ModuleWatch]]) -> list[_ModuleWatch]:
-    return [sorted(same, key=lambda each: each.inclusive_ms[""])[len(same) // 2] for same in zip(*rounds, strict=True)]
+def _fastest_watches(rounds: Sequence[Sequence[_ModuleWatch]]) -> list[_ModuleWatch]:
+    return [min(same, key=lambda each: each.inclusive_ms[""]) for same in zip(*rounds, strict=True)]
 
 
 def _mean_inclusive(watches: Sequence[_ModuleWatch]) -> dict[str, float]:

@@ -70,13 +70,13 @@ class Holding:
     module: str | None
 
 
-def median_calls(rounds: Sequence[Sequence[TimedCall]]) -> tuple[TimedCall, ...]:
-    """Of the rounds of each call, the one of median duration, so that a stall of the machine counts for nothing.
+def fastest_calls(rounds: Sequence[Sequence[TimedCall]]) -> tuple[TimedCall, ...]:
+    """Of the rounds of each call, the fastest: what made the others slower is not the model.
 
     Args:
         rounds: The same calls in each round, in the same order.
     """
-    return tuple(sorted(same, key=lambda call: call.total_ms)[len(same) // 2] for same in zip(*rounds, strict=True))
+    return tuple(min(same, key=lambda call: call.total_ms) for same in zip(*rounds, strict=True))
 
 
 def tally(

@@ -54,7 +54,7 @@ def texts_told(texts: ProfiledTexts) -> str:
     padding = f", {percent(texts.padding_share, 0)} of the tokens padding" if texts.batch > 1 else ""
     cut = f" {plural(texts.truncated, 'text')} cut at the longest input." if texts.truncated else ""
     calls = f"{plural(texts.calls, 'call')} of {plural(texts.batch, 'text')}{padding}"
-    return f"{what}: {calls}; each made {texts.rounds} times, the one of median duration counts.{cut}"
+    return f"{what}: {calls}; each made {texts.rounds} times, the fastest counts.{cut}"
 
 
 def engine_title(engine: EngineProfile) -> str:
@@ -65,7 +65,7 @@ def engine_title(engine: EngineProfile) -> str:
 
 
 def _engine(engine: EngineProfile, texts: ProfiledTexts, top: int) -> list[RenderableType]:
-    told = [f"Median call: {milliseconds(engine.unprofiled_p50_ms)}; {_profiled(engine)}."]
+    told = [f"Median call, at its fastest: {milliseconds(engine.unprofiled_p50_ms)}; {_profiled(engine)}."]
     if (error := _largest_error(engine)) is not None:
         told.append(
             f"Shares are of the profiled time, within ±{points(error, signed=False)} points (95%, {texts.calls} calls)."

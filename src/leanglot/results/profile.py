@@ -47,7 +47,7 @@ class ProfiledTexts(BaseModel):
         source: The data's file name; None for random tokens of one length.
         batch: Texts per call.
         calls: Different calls.
-        rounds: How often each call was made; the one of median duration counts.
+        rounds: How often each call was made; the fastest counts, as what makes the others slower is not the model.
         tokens_min: Tokens of the shortest text, special tokens included.
         tokens_p50: Of the median text.
         tokens_max: Of the longest.
@@ -81,10 +81,10 @@ class EngineProfile(BaseModel):
         recipe: The steps that made it; empty for an uncompressed model.
         threads: Threads of the engine.
         threads_p50_ms: Median latency of one text by number of threads; empty where that was not searched.
-        unprofiled_p50_ms: Median time of a call without any profiling.
-        profiled_p50_ms: Median time of the same calls while their operators were profiled; the mean on OpenVINO, whose
-            counters tell means over all calls alone.
-        hooked_p50_ms: Median time while the modules were timed; None where they are told by the operators' names.
+        unprofiled_p50_ms: Median over the calls, each in its fastest round, without any profiling.
+        profiled_p50_ms: The same while their operators were profiled; the mean on OpenVINO, whose counters tell means over
+            all calls alone.
+        hooked_p50_ms: The same while the modules were timed; None where they are told by the operators' names.
         outside_share: Share of the profiled time that no operator took: the engine's own, and the profiler's.
         operators: By type of operator, the slowest first.
         modules: By module, the slowest first.
