@@ -82,8 +82,8 @@ class EngineProfile(BaseModel):
         threads: Threads of the engine.
         threads_p50_ms: Median latency of one text by number of threads; empty where that was not searched.
         unprofiled_p50_ms: Median over the calls, each in its fastest round, without any profiling.
-        profiled_p50_ms: The same while their operators were profiled; the mean on OpenVINO, whose counters tell means over
-            all calls alone.
+        profiled_p50_ms: The same while their operators were profiled; the mean on OpenVINO, whose counters tell means
+            over all calls alone.
         hooked_p50_ms: The same while the modules were timed; None where they are told by the operators' names.
         outside_share: Share of the profiled time that no operator took: the engine's own, and the profiler's.
         operators: By type of operator, the slowest first.
