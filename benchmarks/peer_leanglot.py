@@ -20,6 +20,6 @@ def prepare(source: Path, folder: Path, variant: str, calibration: Path) -> None
 
 def open_predictor(folder: Path, threads: int, variant: str) -> Predictor:  # noqa: ARG001 - one signature for all
     """Load the artifact."""
-    import leanglot
+    from leanglot.runtimes.loading import load
 
-    return leanglot.load(folder, threads).predictor
+    return load(folder, threads).predictor

@@ -21,6 +21,7 @@ from leanglot.charts.style import (
     SURFACE,
     headline,
     legend_row,
+    lines_below,
     new_figure,
     place,
     style,
@@ -143,19 +144,7 @@ def _name_points(axes: Axes, impact: Impact) -> None:
     axes.set_xticks([])
     for place_, point in enumerate(impact.points):
         name = textwrap.wrap(drawable(point.name, 3 * _WIDTH - 6), _WIDTH, max_lines=_LINES, placeholder="…")
-        for number, (text, colour) in enumerate([*((line, INK) for line in name), (point.detail, MUTED)]):
-            axes.annotate(
-                text,
-                (place_, 0),
-                (0, -12 - 11.5 * number),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=SMALL_SIZE,
-                color=colour,
-                annotation_clip=False,
-            )
+        lines_below(axes, place_, [*((line, INK) for line in name), (point.detail, MUTED)])
 
 
 def _draw_lines(axes: Axes, impact: Impact, worst: Sequence[str]) -> None:

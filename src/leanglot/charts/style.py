@@ -201,3 +201,26 @@ def readable_on(fill: str) -> str:
 def _luminance(colour: str) -> float:
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def lines_below(axes: Axes, position: float, lines: Sequence[tuple[str, str]]) -> None:
+    """Writes lines of text below an axis, one under another.
+
+    Args:
+        axes: Where.
+        position: Place on the horizontal axis, in its unit.
+        lines: Text and colour of each.
+    """
+    for number, (text, colour) in enumerate(lines):
+        axes.annotate(
+            text,
+            (position, 0),
+            (0, -12 - 12 * number),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=SMALL_SIZE,
+            color=colour,
+            annotation_clip=False,
+        )

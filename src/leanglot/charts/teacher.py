@@ -20,6 +20,7 @@ from leanglot.charts.style import (
     SURFACE,
     headline,
     legend_row,
+    lines_below,
     new_figure,
     place,
     style,
@@ -183,19 +184,7 @@ def _name_columns(axes: Axes, shown: Sequence[Candidate], report: RunReport) -> 
         speed = "teacher" if itself else f"{ratio(candidate.speedup)} as fast" if candidate.speedup else ABSENT
         lines = [*((line, INK) for line in name), (megabytes(candidate.size_bytes), MUTED)]
         lines += [(milliseconds(_median(candidate)), MUTED), (speed, MUTED)]
-        for number, (text, colour) in enumerate(lines):
-            axes.annotate(
-                text,
-                (position, 0),
-                (0, -12 - 12 * number),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=SMALL_SIZE,
-                color=colour,
-                annotation_clip=False,
-            )
+        lines_below(axes, position, lines)
 
 
 def _draw_legend(figure: Figure) -> None:

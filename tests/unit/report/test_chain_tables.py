@@ -7,10 +7,9 @@ import pytest
 from rich.console import Console
 from test_page import Outline
 
-from leanglot.charts.files import write_figure
+from leanglot.charts.files import drawings, write_figure
 from leanglot.charts.waterfall import draw
 from leanglot.errors import RunError
-from leanglot.charts.files import drawings
 from leanglot.report.chains import chain_tables
 from leanglot.report.figures import TABLED
 from leanglot.report.markdown import render_markdown
