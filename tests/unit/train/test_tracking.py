@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import os
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from leanglot.errors import MissingExtraError
 from leanglot.results.training import Epoch, LanguageCheck
 from leanglot.techniques.training import Training
-from leanglot.train.tracking import Tracking, logged
+from leanglot.train.tracking import Tracking, logged, require_mlflow
 from tiny_training import make_rows, train, without_teacher
 
 EPOCH = Epoch(
@@ -84,6 +85,17 @@ def test_losses_and_accuracies_go_to_tensorboard(tmp_path):
         expected = {epoch.step: logged(epoch)[name] for epoch in trained.epochs}
         assert found.keys() == expected.keys()
         assert all(math.isclose(found[step], expected[step], rel_tol=1e-6) for step in expected)
+
+
+@pytest.mark.parametrize(("chosen", "then"), [(None, "true"), ("false", "false")])
+@pytest.mark.filterwarnings("default")
+def test_mlflow_reports_to_its_makers_only_where_the_user_says_so(monkeypatch, chosen, then):
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "")  # put back whatever happens below
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
+    if chosen is not None:
+        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", chosen)
+    require_mlflow()
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == then
 
 
 @pytest.mark.slow
