@@ -50,7 +50,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c "import torch; assert torch.__version__.split('+')[0] == '2.13.0', torch.__version__"
 	@touch $(STAMP)
 
-# The charts and the tables that README and guide show, from the last `make demo` and `make smallest`.
+# The charts and the tables that README and guide show, from the last `make demo`, `make smallest` and `make search`.
 figures:
 	mkdir -p docs/demo
 	cd runs/demo/charts && cp overview.png drop_heatmap.png waterfall-slim-int8.png importance-slim-int8-1-heads.png \
@@ -60,7 +60,7 @@ figures:
 	cp runs/smallest/report.md docs/demo/smallest.md
 	# The pictures of docs/pictures.md; that of costs where the run was priced, the learning curve where one was trained.
 	cd runs/demo/charts && cp retention_bars.png impact-slim-int8.png $(CURDIR)/docs/demo/
-	cd runs/smallest/charts && cp teacher.png latency_spread.png $(CURDIR)/docs/demo/
+	cp runs/smallest/charts/teacher.png runs/search/charts/latency_spread.png docs/demo/
 	for file in runs/demo/charts/cost_latency.png runs/learning-curve/charts/learning_curve.png; do \
 	  [ ! -f $$file ] || cp $$file docs/demo/; done
 
