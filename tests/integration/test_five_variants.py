@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import leanglot
-from conftest import make_tokenizer, save, train
 from leanglot.cli import main
 from tiny_models import make_model
 from tiny_rows import LANGUAGES, rows
+from tiny_trained import make_tokenizer, save, train
 
 pytestmark = pytest.mark.slow
 

@@ -42,7 +42,10 @@ def settled(report: RunReport) -> dict[str, object]:
         timed = {"latency_ms", "tokenization_p50_ms", "throughput_per_s", "speedup", "throughput_gain", "pareto"}
         timed |= {"peak_rss_bytes", "cold_start_s", "warnings", "languages"}
         kept = candidate.model_dump(exclude=timed)
-        languages = {tag: own.model_dump(exclude={"latency_p50_ms"}) for tag, own in candidate.languages.items()}
+        languages = {
+            tag: own.model_dump(exclude={"latency_p50_ms", "latency_spread"})
+            for tag, own in candidate.languages.items()
+        }
         return kept | {"languages": languages}
 
     return {candidate.name: plain(candidate) for candidate in report.candidates}

@@ -180,7 +180,8 @@ def test_what_the_end_of_the_budget_cuts_goes_on_under_a_larger_one(tiny_model, 
     assert [each.name for each in first.candidates] == ["pytorch-fp32", "fp32"]
     larger = config_for(tiny_model, tiny_data, out, {"budget_s": "3h", "trials": 3})
     longer = optimize(larger, watch, LITTLE).search
-    assert states(longer) == [("fp32", "measured"), ("int8", "measured"), ("int8-emb", "measured")]
+    assert states(longer)[:2] == [("fp32", "measured"), ("int8", "measured")]
+    assert [name for name, _ in states(longer)[2:]] == ["int8-emb"]  # whose fate depends on how fast it is
     assert longer.tried[1].starts == 2
 
 
