@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -105,6 +106,10 @@ def read_predictions(path: Path) -> Predictions:
         raise RunError(f"The predictions {path} are damaged: {reason}", again) from error
     if partial := [name for name in ("group", "confidence") if 0 < table[name].null_count < len(table)]:
         raise RunError(f"The predictions {path} are damaged: some of {', '.join(partial)} are null.", again)
+    right = pc.equal(table["label"], table["predicted"])
+    if wrong := pc.sum(pc.not_equal(right, table["correct"])).as_py():
+        message = f"The predictions {path} are damaged: {wrong:,} marks for right or wrong contradict the labels."
+        raise RunError(message, again)
     return Predictions(
         index=table["index"].to_numpy(),
         language=tuple(table["language"].to_pylist()),

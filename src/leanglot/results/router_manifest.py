@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from leanglot.config import name_fault
 from leanglot.errors import DataError, ModelError
 from leanglot.languages import canonical_tag
-from leanglot.results.manifest import file_digest
+from leanglot.results.manifest import MANIFEST_NAME, file_digest
 
 ROUTER_NAME: Final = "leanglot-router.json"
 ROUTER_VERSION: Final = 1
@@ -151,9 +151,14 @@ def read_router_manifest(folder: Path) -> RouterManifest:
         manifest = RouterManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ModelError(f"{path} cannot be read: {_first(error)}", _hint(error)) from error
-    if gone := [name for name in manifest.variants if not (folder / VARIANTS / name).is_dir()]:
+    parts = {name: _within(folder, f"{VARIANTS}/{name}") for name in manifest.variants}
+    if gone := [name for name, part in parts.items() if not part.is_dir()]:
         raise ModelError(f"{folder} lacks its variants {', '.join(gone)}.", "Copy the whole folder, or make it again.")
+    for link in (each for each in folder.rglob("*") if each.is_symlink()):
+        _within(folder, link.relative_to(folder).as_posix())
     missing = [name for name in manifest.files if not _within(folder, name).is_file()]
+    own = (f"{VARIANTS}/{name}/{MANIFEST_NAME}" for name in manifest.variants)
+    missing += [name for name in own if name not in manifest.files]
     if manifest.identifier is not None and IDENTIFIER_FILE not in manifest.files:
         missing.append(IDENTIFIER_FILE)
     if missing:
@@ -165,8 +170,11 @@ def verify_router(folder: Path, manifest: RouterManifest) -> None:
     """Compare every file with the manifest's hashes.
 
     Raises:
-        ModelError: A file was changed or damaged.
+        ModelError: A file was changed or damaged, or the router was not written with it.
     """
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if strange := sorted(there - {ROUTER_NAME, *manifest.files}):
+        raise ModelError(f"{folder} holds what it was not written with: {', '.join(strange[:5])}.", "Remove it.")
     for name, digest in manifest.files.items():
         if file_digest(_within(folder, name)) != digest:
             raise ModelError(f"{folder / name} was changed or damaged since the router was written.")

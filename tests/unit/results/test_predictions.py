@@ -89,6 +89,8 @@ def test_a_truncated_file_is_damaged(stored, keep):
         ("label", None),
         ("label", ["a", None, "b"]),
         ("correct", ["yes", "no", "maybe"]),
+        ("correct", [True, True, True]),
+        ("correct", [False, False, False]),
         ("group", ["a", None, "b"]),
         ("confidence", [0.1, None, 0.2]),
     ],

@@ -22,7 +22,8 @@ def folder(tmp_path):
     """A router's folder with a file in each variant."""
     for name in ("safe", "fast"):
         (tmp_path / "variants" / name).mkdir(parents=True)
-        (tmp_path / "variants" / name / "weights").write_text(name, encoding="utf-8")
+        for file in ("weights", "leanglot.json"):
+            (tmp_path / "variants" / name / file).write_text(name, encoding="utf-8")
     manifest = RouterManifest(
         name="tiny", labels=("a", "b"), variants=("safe", "fast"), languages={"de": "fast"}, fallback="safe"
     )
@@ -89,6 +90,33 @@ def test_a_link_out_of_the_folder_is_refused(folder, tmp_path_factory):
     (folder / "variants/fast/weights").symlink_to(secret)
     with pytest.raises(ModelError, match="leads out of the router's folder"):
         read_router_manifest(folder)
+
+
+def test_a_variant_that_lies_elsewhere_is_refused_whatever_the_manifest_lists(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "fast"
+    (folder / "variants/fast").rename(elsewhere)
+    (folder / "variants/fast").symlink_to(elsewhere, target_is_directory=True)
+    change(folder, files={})
+    with pytest.raises(ModelError, match="leads out of the router's folder"):
+        read_router_manifest(folder)
+
+
+def test_a_link_that_the_manifest_does_not_list_is_refused(folder, tmp_path_factory):
+    (folder / "variants/fast/more").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(ModelError, match="leads out of the router's folder"):
+        read_router_manifest(folder)
+
+
+def test_a_manifest_without_hashes_is_refused(folder):
+    change(folder, files={})
+    with pytest.raises(ModelError, match=r"lacks variants/safe/leanglot\.json"):
+        read_router_manifest(folder)
+
+
+def test_a_file_that_came_later_is_found_when_asked_for(folder):
+    (folder / "variants/fast/more").write_text("", encoding="utf-8")
+    with pytest.raises(ModelError, match="was not written with: variants/fast/more"):
+        verify_router(folder, read_router_manifest(folder))
 
 
 def test_a_folder_without_a_manifest_is_no_router(tmp_path):
