@@ -39,7 +39,8 @@ def change(folder, **values):
 def test_what_was_written_is_read(folder):
     assert is_router(folder)
     found = read_router_manifest(folder)
-    assert set(found.files) == {"variants/safe/weights", "variants/fast/weights"}
+    names = ("leanglot.json", "weights")
+    assert set(found.files) == {f"variants/{variant}/{name}" for variant in ("safe", "fast") for name in names}
     verify_router(folder, found)
 
 
