@@ -120,10 +120,25 @@ def _priced(
     report: RunReport, folder: Path, costs: Costs, tolerances: Mapping[Goal, float] | None, *, strict: bool
 ) -> RunReport:
     predictions, missing = stored_answers(report, folder)
-    candidates, pricing = price(report.candidates, costs, predictions, missing)
+    candidates, pricing = price(report.candidates, costs, predictions, missing, strict=strict)
     found = recommend(candidates, tolerances=tolerances, strict=strict, pricing=pricing)
-    changes = {"candidates": candidates, "pricing": pricing, "recommendations": found}
+    changes: dict[str, object] = {"candidates": candidates, "recommendations": found}
+    if _routed_at_other_prices(report, costs):
+        changes |= {"routing": None, "routing_facts": None}
+        told = (
+            "The routing of this run was decided at other prices and was left out: decide it again with leanglot route."
+        )
+        pricing = pricing.model_copy(update={"notes": (*pricing.notes, told)})
+    changes["pricing"] = pricing
     return report.model_copy(update=changes | {"schema_version": SCHEMA_VERSION})
+
+
+def _routed_at_other_prices(report: RunReport, costs: Costs) -> bool:
+    """Whether the run has a routing whose amounts do not go with these prices."""
+    facts, priced = report.routing_facts, report.pricing
+    if facts is None or facts.objective != "monthly cost":
+        return False
+    return priced is None or priced.costs != costs
 
 
 def stored_answers(report: RunReport, folder: Path) -> tuple[dict[str, Predictions], dict[str, str]]:

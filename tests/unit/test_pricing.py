@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from priced import answers, candidate, costs
 
-from leanglot.config import CandidateConfig, RepairConfig, RunConfig
+from leanglot.config import CandidateConfig, RepairConfig, RoutingConfig, RunConfig
 from leanglot.errors import ConfigError, RunError
 from leanglot.pricing import check_figures, price_finished, price_run, recommend_again, save_again, stored_answers
 from leanglot.results.folder import RunFolder, read_report
 from leanglot.results.predictions import write_predictions
-from leanglot.results.records import DataSummary, Environment, RunReport
+from leanglot.results.records import DataSummary, Environment, RoutingFacts, RunReport
 
 ERRORS = {"fp32": {"de": 10, "sw": 20}, "int8": {"de": 12, "sw": 24}, "tiny": {"de": 10, "sw": 21}}
 CANDIDATES = (
@@ -131,6 +131,26 @@ def test_prices_are_saved_and_kept_until_new_ones_come(run):
     again = recommend_again(stored, run.path, None, strict=True)
     assert again.recommendations["cost"].candidate == "tiny"
     assert again.candidates == stored.candidates
+
+
+@pytest.mark.parametrize(("objective", "stays"), [("monthly cost", False), ("mean latency", True)])
+def test_other_prices_leave_a_routing_out_that_was_decided_by_them(run, objective, stays):
+    facts = RoutingFacts(
+        config=RoutingConfig(),
+        main="int8",
+        fallback="fp32",
+        variants=("fp32", "int8"),
+        objective=objective,
+        value=1.0,
+        single="int8",
+        single_value=1.0,
+    )
+    first = price_run(read_report(run.path), run.path, costs())
+    routed = first.model_copy(update={"routing": {"de": "int8", "sw": "int8"}, "routing_facts": facts})
+    assert price_run(routed, run.path, costs()).routing_facts == facts
+    again = price_run(routed, run.path, costs(monthly_predictions=5_000_000))
+    assert (again.routing_facts == facts, again.routing is not None) == (stays, stays)
+    assert any("leanglot route" in note for note in again.pricing.notes) is not stays
 
 
 def test_another_file_than_the_report_is_not_overwritten(run):

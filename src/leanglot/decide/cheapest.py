@@ -39,10 +39,12 @@ def recommend_cheapest(
         others = [obstacles[each.name] for each in candidates if each is not baseline]
         counted = ", ".join(f"{number} {obstacle}" for obstacle, number in Counter(others).most_common())
         reason = f"No candidate qualifies for cost: {counted or 'there is none besides the baseline'}."
+        if (total := _total(baseline)) is not None:
+            reason += f" The baseline costs {money(total, pricing.costs.currency)} a month."
         return _answer(None, reason, tolerance)
     total, best = min(fit, key=lambda pair: pair[0])
     told = f"{_amounts(best, pricing)}{_against(best, baseline, pricing)}{_chance(best)}."
-    told += _passed_over(total, candidates, pricing, strict=strict)
+    told += _passed_over(total, candidates, pricing, strict=strict) + _uncounted(candidates, pricing, strict=strict)
     if best is baseline:
         following, runner_up = min((pair for pair in fit if pair[1] is not baseline), key=lambda pair: pair[0])
         next_one = f" {runner_up.name} follows with {money(following, pricing.costs.currency)}."
@@ -113,3 +115,18 @@ def _passed_over(total: float, candidates: Sequence[Candidate], pricing: Pricing
         return ""
     cost, least = min(cheaper, key=lambda pair: pair[0])
     return f" {least.name} would cost {money(cost, pricing.costs.currency)}, but {_WHY_NOT[least.status]}."
+
+
+def _uncounted(candidates: Sequence[Candidate], pricing: Pricing, *, strict: bool) -> str:
+    """Those that might be shipped and whose total is unknown: no chance speaks of them."""
+    barred = {"failed", "rejected", "unrefuted"} if strict else {"failed", "rejected"}
+    open_ones = [each for each in candidates if each.status not in barred and _total(each) is None]
+    if not open_ones:
+        return ""
+    known = [
+        (cost.known, each.name)
+        for each in open_ones
+        if (cost := each.monthly_cost) is not None and cost.known is not None
+    ]
+    least = f", {min(known)[1]} at least {money(min(known)[0], pricing.costs.currency)}" if known else ""
+    return f" Not counted, their totals being unknown: {len(open_ones)}{least}."

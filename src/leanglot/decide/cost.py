@@ -89,6 +89,8 @@ def price(
     missing: Mapping[str, str] = MappingProxyType({}),
     draws: int = DRAWS,
     seed: int = 0,
+    *,
+    strict: bool = False,
 ) -> tuple[tuple[Candidate, ...], Pricing]:
     """Prices all candidates.
 
@@ -99,6 +101,8 @@ def price(
         missing: Why a candidate's answers are missing, by name, as the end of a sentence.
         draws: Draws from the posterior of the error rates.
         seed: Seed of the draws.
+        strict: Only certified candidates and the baseline may be shipped: the cheapest, the chances and the break-evens
+            are among them.
 
     Returns:
         The candidates with their ``monthly_cost``, and how they were priced. A monthly figure for a candidate that
@@ -107,7 +111,7 @@ def price(
     evidence = gather_errors(candidates, predictions, missing, draws, seed)
     errors = evidence.draws.over(tuple(costs.shares))
     sheets = [_sheet(candidate, costs, errors) for candidate in candidates]
-    rivals = [sheet for sheet in sheets if sheet.may_ship and sheet.cost.total is not None]
+    rivals = [sheet for sheet in sheets if sheet.may_ship(strict=strict) and sheet.cost.total is not None]
     chances = _chances_cheapest(rivals)
     bills = [bill for sheet in rivals if (bill := sheet.bill()) is not None]
     cheapest = min(rivals, key=lambda sheet: sheet.cost.total or 0.0).candidate.name if rivals else None
@@ -127,7 +131,7 @@ def price(
         method=_HOW,
         break_evens=() if cheapest is None else break_evens(bills, cheapest, costs),
         unknown=_unknown(costs, errors),
-        notes=(*evidence.notes, *_notes(costs, evidence.draws, sheets)),
+        notes=(*evidence.notes, *_notes(costs, evidence.draws, sheets, strict=strict)),
     )
     return priced, pricing
 
@@ -148,10 +152,11 @@ class _Sheet:
     cost: MonthlyCost
     totals: NDArray[np.float64] | None
 
-    @property
-    def may_ship(self) -> bool:
-        """Whether the candidate is neither failed nor rejected."""
-        return self.candidate.status not in {"failed", "rejected"}
+    def may_ship(self, *, strict: bool) -> bool:
+        """Whether the candidate is neither failed nor rejected; with ``strict``, certified or the baseline."""
+        return self.candidate.status in (
+            {"certified", "baseline"} if strict else {"certified", "baseline", "unrefuted"}
+        )
 
     def bill(self) -> Bill | None:
         """What it costs as a function of the assumptions; None where the total is unknown."""
@@ -238,7 +243,7 @@ def _unknown(costs: Costs, errors: ErrorDraws) -> dict[str, float]:
     return {tag: share for tag, share in costs.shares.items() if _weight(costs, tag) > 0 and tag not in judged}
 
 
-def _notes(costs: Costs, errors: ErrorDraws, sheets: Sequence[_Sheet]) -> list[str]:
+def _notes(costs: Costs, errors: ErrorDraws, sheets: Sequence[_Sheet], *, strict: bool) -> list[str]:
     found = []
     given = math.fsum(costs.traffic.values())
     if abs(given - 1) > 1e-6:
@@ -250,7 +255,7 @@ def _notes(costs: Costs, errors: ErrorDraws, sheets: Sequence[_Sheet]) -> list[s
         found.append(f"Judged, but without traffic, so that errors in them cost nothing here: {listed(idle)}.")
     without: dict[str | None, list[str]] = {}
     for sheet in sheets:
-        if sheet.may_ship and sheet.cost.total is None:
+        if sheet.may_ship(strict=strict) and sheet.cost.total is None:
             without.setdefault(sheet.cost.reason, []).append(sheet.candidate.name)
     for reason, names in without.items():
         has, takes = ("has", "takes") if len(names) == 1 else ("have", "take")

@@ -7,7 +7,7 @@ from typing import Final
 from leanglot.charts.quantities import ABSENT, chance_words, percent
 from leanglot.decide.amounts import money
 from leanglot.decide.wording import names
-from leanglot.report.format import language
+from leanglot.report.format import language, plural
 from leanglot.results.pricing import BreakEven, MonthlyCost, Pricing
 from leanglot.results.records import Candidate, RunReport
 
@@ -144,7 +144,7 @@ def _assumptions(pricing: Pricing) -> str:
         )
     if costs.monthly_infra:
         parts.append(f"monthly figures for {names(list(costs.monthly_infra))}")
-    return f"Priced with {' and '.join(parts)}, and errors in {len(costs.shares)} languages."
+    return f"Priced with {' and '.join(parts)}, and errors in {plural(len(costs.shares), 'language')}."
 
 
 def _number(value: float) -> str:

@@ -45,7 +45,25 @@ def test_strict_takes_certified_alone_and_names_what_it_passes_over():
     assert found.candidate == "safe"
     assert found.reason.endswith(" tiny would cost $2,105, but is rejected: a language is harmed.")
     assert answer(FP32, INT8, SAFE, strict=True).reason.endswith(" int8 would cost $2,380, but is not certified.")
-    assert answer(FP32, INT8, strict=True).reason == "No candidate qualifies for cost: 1 not certified."
+    reason = answer(FP32, INT8, strict=True).reason
+    assert reason == "No candidate qualifies for cost: 1 not certified. The baseline costs $8,675 a month."
+
+
+def test_strict_chances_and_break_evens_are_among_what_may_be_shipped():
+    stored = {"fp32": answers({"de": 10, "sw": 20}), "int8": answers({"de": 12, "sw": 24})}
+    stored |= {"safe": answers({"de": 10, "sw": 20})}
+    found, pricing = price([FP32, INT8, SAFE], costs(), stored, strict=True)
+    assert pricing.cheapest == "safe"
+    assert {each.instead for each in pricing.break_evens} <= {"fp32"}
+    chances = {each.name: each.monthly_cost.chance_cheapest for each in found}
+    assert chances["int8"] is None
+    assert chances["safe"] + chances["fp32"] == pytest.approx(1)
+
+
+def test_candidates_of_unknown_total_are_told_as_not_counted():
+    prices = costs(infrastructure=None, monthly_infra={"fp32": 9_000, "safe": 3_000})
+    reason = answer(FP32, INT8, SAFE, prices=prices).reason
+    assert reason.endswith(" Not counted, their totals being unknown: 1, int8 at least $1,650.")
 
 
 def test_where_the_baseline_is_the_cheapest_nothing_else_is_recommended():
@@ -72,7 +90,7 @@ def test_a_baseline_of_unknown_cost_is_told():
 
 def test_a_tolerance_that_was_asked_for_is_kept():
     assert answer(FP32, INT8, tolerances={"cost": 0.001}).reason == (
-        "No candidate qualifies for cost: 1 losing more of accuracy than allowed."
+        "No candidate qualifies for cost: 1 losing more of accuracy than allowed. The baseline costs $8,675 a month."
     )
     assert answer(FP32, INT8, tolerances={"cost": 0.02}).candidate == "int8"
 
@@ -88,7 +106,10 @@ def test_cost_is_a_goal_only_where_prices_were_given():
 
 
 def test_no_candidate_beside_the_baseline():
-    assert answer(FP32).reason == "No candidate qualifies for cost: there is none besides the baseline."
+    reason = answer(FP32).reason
+    assert reason == (
+        "No candidate qualifies for cost: there is none besides the baseline. The baseline costs $8,675 a month."
+    )
 
 
 @pytest.mark.parametrize(("throughput", "words"), [(250.0, "above 99%"), (25.0, "%")])

@@ -1,17 +1,10 @@
 from pathlib import Path
 
 import pytest
+from hostile_names import HOSTILE
 from shaped_runs import shaped_run
 
 from leanglot.results.records import RunReport
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "[red]a[/red] \x1b[31mred",
-    "a|b`c``d",
-    "@everyone <img src=x onerror=alert(1)>",
-    "evil\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe\n# title",
-)
 
 
 def stored(name):

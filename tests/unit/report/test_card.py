@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from hostile_names import HOSTILE
 from huggingface_hub import ModelCard
 
-from conftest import HOSTILE
 from leanglot.charts.steps import recipe_words
 from leanglot.errors import ConfigError, ModelError, RunError
 from leanglot.report.card import choose_candidate, render_card

@@ -2,9 +2,9 @@ import io
 import re
 
 import pytest
+from hostile_names import HOSTILE
 from rich.console import Console
 
-from conftest import HOSTILE
 from gate_answers import decided
 from junit_rules import parsed
 from leanglot.decide.gate import GateRule

@@ -4,8 +4,8 @@ import csv
 import io
 
 import pytest
+from hostile_names import HOSTILE
 
-from conftest import HOSTILE
 from leanglot.report.spreadsheet import candidates_csv, languages_csv, spreadsheets
 
 
