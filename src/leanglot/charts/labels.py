@@ -30,9 +30,11 @@ def challengers(report: RunReport) -> tuple[Candidate, ...]:
 
 
 def role_words(report: RunReport, candidate: Candidate) -> str:
-    """What the report makes of a candidate: ``recommended``, or its status and that it is not."""
-    chosen = any(answer.candidate == candidate.name for answer in report.recommendations.values())
-    return "recommended" if chosen else f"{candidate.status}, not recommended"
+    """What the report makes of a candidate: ``recommended``, for what where that is not cost, or its status."""
+    goals = [goal for goal, answer in report.recommendations.items() if answer.candidate == candidate.name]
+    if not goals:
+        return f"{candidate.status}, not recommended"
+    return "recommended" if report.pricing is None or "cost" in goals else f"recommended for {goals[0]}, not for cost"
 
 
 def shorten(text: str, length: int) -> str:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from leanglot.charts.labels import challengers, drawable, language_name, language_tags
+from leanglot.charts.labels import challengers, drawable, language_name, language_tags, role_words
 from leanglot.charts.quantities import ABSENT, count, percent, points
 from leanglot.charts.style import (
     INK,
@@ -25,7 +25,7 @@ from leanglot.charts.style import (
 )
 from leanglot.results.records import Candidate, Goal, LanguageResult, RunReport
 
-_GOALS: Final[tuple[Goal, ...]] = ("balanced", "accuracy", "speed", "size", "cost")
+_GOALS: Final[tuple[Goal, ...]] = ("cost", "balanced", "accuracy", "speed", "size")
 _ROW: Final = 0.33
 _LEFT: Final = 3.25
 _PANEL: Final = 5.4
@@ -37,7 +37,7 @@ _OFFSET: Final = 0.17
 def shown_candidate(report: RunReport) -> Candidate | None:
     """The candidate to set beside the baseline.
 
-    The first that is recommended, looked up in the order balanced, accuracy, speed, size, cost; else the
+    The first that is recommended, looked up in the order cost, balanced, accuracy, speed, size; else the
     rejected one with the worst drop, since that is what the reader has to understand; else the fastest that
     did not fail.
 
@@ -95,9 +95,7 @@ def _accuracy_or_last(result: LanguageResult | None) -> float:
 def _subtitle(report: RunReport, candidate: Candidate | None) -> str:
     if candidate is None:
         return "The baseline alone: no other candidate has results"
-    chosen = any(answer.candidate == candidate.name for answer in report.recommendations.values())
-    role = "recommended" if chosen else f"{candidate.status}, not recommended"
-    shown = f"{drawable(candidate.name, 48)} ({role}) beside the baseline"
+    shown = f"{drawable(candidate.name, 48)} ({role_words(report, candidate)}) beside the baseline"
     return f"{shown}; Wilson 95% intervals, arrows where they go on"
 
 

@@ -7,6 +7,8 @@ from matplotlib.patches import Rectangle
 
 from leanglot.charts import break_even, cost
 from leanglot.charts.files import drawings, svg_bytes
+from leanglot.charts.labels import role_words
+from leanglot.charts.language_accuracy import shown_candidate
 from leanglot.config import Costs
 from leanglot.decide.cost import price
 from leanglot.decide.recommend import recommend
@@ -141,3 +143,15 @@ def test_texts_do_not_overlap_and_stay_inside(golden, crowded, draw, kind):
 def test_the_same_bytes_for_the_same_report(golden, draw):
     report = priced(golden)
     assert svg_bytes(draw(report)) == svg_bytes(draw(report))
+
+
+def test_pictures_show_the_candidate_that_costs_least_where_there_are_prices(golden):
+    report = priced(golden)
+    cheapest = report.recommendations["cost"].candidate
+    others = {answer.candidate for goal, answer in report.recommendations.items() if goal != "cost"} - {cheapest}
+    assert others, "else this shows nothing"
+    assert shown_candidate(report).name == cheapest
+    assert role_words(report, report.candidate(cheapest)) == "recommended"
+    for other in others - {None}:
+        assert role_words(report, report.candidate(other)).startswith("recommended for ")
+        assert role_words(report, report.candidate(other)).endswith(", not for cost")
