@@ -18,10 +18,11 @@ FLOORS = [
     {"cache", "config", "errors", "extras", "languages", "progress", "quiet", "techniques"},
     {"stats", "results", "numerics"},
     {"models", "data", "decide"},
-    {"runtimes"},
+    {"runtimes", "monitor"},
     {"train"},
     {"compress", "export", "measure", "charts"},
     {"report", "tune"},
+    {"serve"},
     {
         "artifacts",
         "audit",
@@ -74,13 +75,17 @@ HEAVY = {
     "home_assistant_intents": _DEMO,
     "matplotlib": ("charts/*",),
     "optuna": ("searching/*",),
+    "fastapi": ("serve/*",),
+    "starlette": ("serve/*",),
+    "uvicorn": ("serve/*",),
+    "prometheus_client": ("serve/*",),
     "pandas": (),
 }
 
 # Files of cli/ whose public functions are subcommands.
 SUBCOMMANDS = {
     *("runs", "measuring", "making", "profiling", "pruning", "quantizing", "searching", "training", "tuning"),
-    *("gating", "comparing", "curves", "routing"),
+    *("gating", "comparing", "curves", "routing", "serving", "watching"),
 }
 
 LONGEST_FILE = 400
@@ -204,7 +209,7 @@ def test_importing_the_command_line_loads_nothing_heavy():
     assert loaded_after("import leanglot.cli") & set(HEAVY) == set()
 
 
-@pytest.mark.parametrize("folder", ["config", "decide", "stats", "results", "charts", "report"])
+@pytest.mark.parametrize("folder", ["config", "decide", "stats", "results", "charts", "report", "monitor"])
 def test_what_works_on_stored_results_loads_no_torch(folder):
     modules = [name for name in MODULES if part_of(name) == folder]
     loaded = loaded_after("".join(f"import {name}\n" for name in modules))

@@ -1,0 +1,1 @@
+"""Watches what a shipped model answers, by language, against the baseline it was shipped with; loads no torch."""
