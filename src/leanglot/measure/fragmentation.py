@@ -1,6 +1,5 @@
 """How a trimmed tokenizer splits texts, beside the original: tokens per text and unknown ones, by language."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer
 
 from leanglot.models.uncut import uncut
 from leanglot.results.shaping import TokenChange
+from leanglot.runtimes.text_facts import unknown_id
 
 _CHUNK: Final = 4096  # texts that are encoded at once
 _ABSENT: Final = -1
@@ -69,10 +69,8 @@ class _Reader:
 
 
 def _reader(tokenizer: Tokenizer) -> _Reader:
-    text = tokenizer.to_str()
-    copy, model = uncut(text), json.loads(text)["model"]
-    named = model["unk_id"] if "unk_id" in model else copy.token_to_id(model.get("unk_token") or "")
-    return _Reader(copy, _ABSENT if named is None else int(named))
+    named = unknown_id(tokenizer)
+    return _Reader(uncut(tokenizer.to_str()), _ABSENT if named is None else named)
 
 
 def _new_ids(original: _Reader, trimmed: _Reader) -> NDArray[np.int64]:
