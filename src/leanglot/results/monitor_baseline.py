@@ -1,10 +1,15 @@
 """What a model did when it was judged, by language: stored in its artifact, and what its monitor compares with."""
 
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from leanglot.errors import ModelError
+from leanglot.results.manifest import Manifest, file_digest, read_manifest
+from leanglot.results.router_manifest import VARIANTS, is_router, read_router_manifest, variant_for
 
 MONITOR_BASELINE_NAME: Final = "monitor.json"
 
@@ -103,3 +108,81 @@ class MonitorBaseline(BaseModel):
     labels: tuple[str, ...]
     data: str
     languages: dict[str, LanguageBaseline]
+
+
+def read_monitor_baseline(folder: Path) -> MonitorBaseline | None:
+    """The baseline stored in an artifact or a router.
+
+    Args:
+        folder: An artifact, or a router: then each language comes from the variant that answers it.
+
+    Returns:
+        The baseline; None where none was stored, of a router in none of its variants. Languages of a router whose own
+        variant has no baseline for them are left out.
+
+    Raises:
+        ModelError: The folder is neither, or the stored baseline is damaged.
+    """
+    return _of_router(folder) if is_router(folder) else _of_artifact(folder, read_manifest(folder))
+
+
+def _of_router(folder: Path) -> MonitorBaseline | None:
+    manifest = read_router_manifest(folder)
+    parts = {name: read_monitor_baseline(folder / VARIANTS / name) for name in manifest.variants}
+    stored = {name: part for name, part in parts.items() if part is not None}
+    if not stored:
+        return None
+    languages = {}
+    for tag in sorted({tag for part in stored.values() for tag in part.languages}):
+        own = stored.get(variant_for(tag, manifest.languages, manifest.fallback))
+        if own is not None and tag in own.languages:
+            languages[tag] = own.languages[tag]
+    return MonitorBaseline(
+        name=manifest.name,
+        labels=manifest.labels,
+        data=", ".join(dict.fromkeys(part.data for part in stored.values())),
+        languages=languages,
+    )
+
+
+def _of_artifact(folder: Path, manifest: Manifest) -> MonitorBaseline | None:
+    path, digest = folder / MONITOR_BASELINE_NAME, manifest.files.get(MONITOR_BASELINE_NAME)
+    if digest is None:
+        return None
+    if file_digest(path) != digest:
+        raise ModelError(f"{path} was changed or damaged since it was written.", _again(folder))
+    try:
+        baseline = MonitorBaseline.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ModelError(f"{path} cannot be read: {where}: {first['msg']}", _again(folder)) from error
+    if (fault := _fault(baseline, manifest)) is not None:
+        raise ModelError(f"{path} cannot be used: {fault}.", _again(folder))
+    return baseline
+
+
+def _fault(baseline: MonitorBaseline, manifest: Manifest) -> str | None:
+    """What contradicts itself or the artifact; None where nothing does."""
+    if baseline.labels != manifest.labels:
+        return "it is of a model with other labels, or in another order"
+    binned = {
+        "confidence": CONFIDENCE_ENDS,
+        "confidence_correct": CONFIDENCE_ENDS,
+        "tokens": TOKEN_ENDS,
+        "fragmentation": FRAGMENTATION_ENDS,
+    }
+    for tag, found in baseline.languages.items():
+        for name, ends in binned.items():
+            counts: Counts = getattr(found, name)
+            if len(counts) != len(ends) + 1:
+                return f"{tag} has {len(counts)} bins of {name} instead of {len(ends) + 1}"
+        counted = [getattr(found, name) for name in binned]
+        counted += [tuple(found.labels.values()), tuple(found.scripts.values()), (found.correct,), (found.unknown,)]
+        if any(min(counts, default=0) < 0 or sum(counts) > found.n for counts in counted):
+            return f"{tag} counts more than its {found.n:,} examples, or fewer than none"
+    return None
+
+
+def _again(folder: Path) -> str:
+    return f"Judge it again: leanglot evaluate {folder} --data DATA --save-baseline"
