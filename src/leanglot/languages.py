@@ -91,6 +91,18 @@ def canonical_tag(tag: str) -> str:
     raise DataError(f"{_shown(tag)} is not a language tag.", hint)
 
 
+def canonical_or_none(tag: str) -> str | None:
+    """Does as `canonical_tag` does, with None in place of an error: for tags that are met by the thousand.
+
+    Args:
+        tag: What may be a language tag.
+
+    Returns:
+        The normalised tag; None where it is none.
+    """
+    return _canonical_or_none(tag)
+
+
 def nearest_tag(text: str) -> str | None:
     """The tag that was probably meant by something that is none; None when nothing is near.
 

@@ -1,0 +1,167 @@
+"""Finds the files of a log and tells them apart: by where they lie on the disk and by what they begin with."""
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_PROBE: Final = 1024
+_LOG_NAME: Final = re.compile(r"[^.].*\.(jsonl|ndjson|parquet)|[^.].*\.(jsonl|ndjson)[.-]\d[\dT:_-]*", re.DOTALL)
+_ROTATED: Final = re.compile(r"[.-]\d[\dT:_-]*")
+
+
+class FileState(BaseModel):
+    """How far one file was read, and how it is known again.
+
+    Attributes:
+        path: Where it lay last.
+        kind: JSON Lines or Parquet.
+        device: Number of its file system.
+        inode: Its number there; a file that is renamed keeps it.
+        offset: What was read: bytes of lines, rows of a table.
+        head: Digest of its first bytes that were read.
+        head_bytes: How many.
+        tail: Digest of the last bytes that were read.
+        size: Bytes of a table, which is written once; 0 for lines.
+        modified_ns: When a table was written; 0 for lines.
+        time: Time of the entry before, in seconds since 1970; of the first one before anything was read.
+        skipping: Whether the offset lies within a line that is too long.
+        finished: Whether a table was read to its end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    kind: Literal["lines", "table"]
+    device: int
+    inode: int
+    offset: int = Field(default=0, ge=0)
+    head: str = ""
+    head_bytes: int = Field(default=0, ge=0)
+    tail: str = ""
+    size: int = 0
+    modified_ns: int = 0
+    time: float | None = None
+    skipping: bool = False
+    finished: bool = False
+
+
+def log_files(places: Iterable[Path]) -> dict[Path, os.stat_result]:
+    """The log files there are now; a folder stands for those in it whose names end like a log's.
+
+    Args:
+        places: Files and folders; what is not there is left out.
+    """
+    found: dict[Path, os.stat_result] = {}
+    for place in places:
+        for path in _within(place):
+            if (known := stat_of(path)) is not None:
+                found[path] = known
+    return found
+
+
+def stat_of(path: Path) -> os.stat_result | None:
+    """What the file system says of an ordinary file; None where there is none: a pipe has no place to go back to."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _within(place: Path) -> list[Path]:
+    try:
+        return sorted(path for path in place.iterdir() if _LOG_NAME.fullmatch(path.name))
+    except OSError:
+        return [place]
+
+
+def fresh(path: Path, found: os.stat_result, time: float | None) -> FileState:
+    """A file of which nothing was read."""
+    if is_table(path):
+        size, modified = found.st_size, found.st_mtime_ns
+        return FileState(
+            path=path, kind="table", device=found.st_dev, inode=found.st_ino, size=size, modified_ns=modified, time=time
+        )
+    return FileState(path=path, kind="lines", device=found.st_dev, inode=found.st_ino, time=time)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is read as Parquet."""
+    return path.suffix.lower() == ".parquet"
+
+
+def has_more(state: FileState, found: os.stat_result) -> bool:
+    """Whether something of the file was not read."""
+    return not state.finished if state.kind == "table" else found.st_size > state.offset
+
+
+def is_same(state: FileState, path: Path, found: os.stat_result) -> bool:
+    """Whether what lies at a path is the file that was read, perhaps renamed or longer by now."""
+    if (state.device, state.inode) != (found.st_dev, found.st_ino):
+        return False
+    if state.kind == "table":
+        return (state.size, state.modified_ns) == (found.st_size, found.st_mtime_ns)
+    # What did not grow is not opened; if it was written anew, that shows as soon as it grows.
+    return found.st_size == state.offset or is_continuation(state, path, found)
+
+
+def is_continuation(state: FileState, path: Path, found: os.stat_result) -> bool:
+    """Whether a file begins with what was read, as a copy does."""
+    if state.kind == "table" or found.st_size < state.offset:
+        return False
+    try:
+        with path.open("rb") as file:
+            return _begins_as_read(state, file)
+    except OSError:
+        return False
+
+
+def _begins_as_read(state: FileState, file: BinaryIO) -> bool:
+    if state.offset == 0:
+        return True
+    return (_head(file, state.head_bytes), _tail(file, state.offset)) == (state.head, state.tail)
+
+
+def marked(state: FileState, file: BinaryIO, offset: int) -> FileState:
+    """The state with everything before an offset read."""
+    head_bytes = min(_PROBE, offset)
+    head = state.head if head_bytes == state.head_bytes else _head(file, head_bytes)
+    update = {"offset": offset, "head": head, "head_bytes": head_bytes, "tail": _tail(file, offset)}
+    return state.model_copy(update=update)
+
+
+def is_rotated(path: Path, place: Path) -> bool:
+    """Whether a name is that of a former file, such as ``FILE.1`` or ``FILE-20260131``."""
+    if path.parent != place.parent or not path.name.startswith(place.name):
+        return False
+    return _ROTATED.fullmatch(path.name[len(place.name) :]) is not None
+
+
+def siblings(path: Path) -> dict[Path, os.stat_result]:
+    """The former files that lie beside a file."""
+    try:
+        rotated = sorted(other for other in path.parent.iterdir() if is_rotated(other, path))
+    except OSError:
+        return {}
+    return {other: found for other in rotated if (found := stat_of(other)) is not None}
+
+
+def _head(file: BinaryIO, length: int) -> str:
+    file.seek(0)
+    return _digest(file.read(length))
+
+
+def _tail(file: BinaryIO, offset: int) -> str:
+    start = max(0, offset - _PROBE)
+    file.seek(start)
+    return _digest(file.read(offset - start))
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
