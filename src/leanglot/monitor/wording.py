@@ -1,0 +1,108 @@
+"""What the monitor found, in plain sentences with the numbers, and what to do about it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from leanglot.errors import DataError
+from leanglot.languages import display_name
+from leanglot.monitor.events import UNDETERMINED
+from leanglot.monitor.pending import MOST_PENDING
+from leanglot.results.monitor_baseline import MonitorBaseline
+from leanglot.results.monitoring import Signal
+
+EVERYTHING: Final = "*"
+OTHER: Final = "other"
+
+_ADVICE: Final[dict[Signal, str]] = {
+    "accuracy": (
+        "Read the newest wrong answers of this language. Route it to the baseline model meanwhile, and judge the "
+        "served model on the labelled traffic with leanglot gate."
+    ),
+    "estimate": (
+        "The confidence fell, and with it the accuracy that it usually stands for. Label some hundred of the newest "
+        "predictions of this language to know, and route it to the baseline model if they are wrong."
+    ),
+    "confidence": (
+        "The model is sure of other things than on the test set. Look at texts of this language with low confidence, "
+        "and label some hundred of them to know the accuracy."
+    ),
+    "labels": (
+        "Look whether users ask for other things than before, or whether the model has begun to prefer an answer. "
+        "Label some of these answers to tell the two apart."
+    ),
+    "length": (
+        "Look at the newest texts of this language: a new client, a new template, or texts cut or joined before they "
+        "get here. Judge the model on texts of this length."
+    ),
+    "unknown": (
+        "Look for characters that the tokenizer does not know: emoji, another script, a broken encoding. If they "
+        "belong there, use a vocabulary that knows them."
+    ),
+    "fragmentation": (
+        "Texts fall into other pieces than those of the test set: look for another spelling, another script, or a "
+        "language told wrongly. If they belong there, trim the vocabulary on such texts."
+    ),
+    "script": (
+        "Look whether the language is told rightly, and whether users write it in another script. Judge the model on "
+        "such texts."
+    ),
+    "latency": (
+        "Look at the queue, at the load and at the length of the texts: add a replica, or a faster variant for this "
+        "language."
+    ),
+    "traffic": (
+        "Look where the traffic comes from: a new client, an outage, or languages told wrongly. Judge again what the "
+        "mix of languages decides, such as the price of errors."
+    ),
+}
+_KNOWN: Final = {
+    UNDETERMINED: "Unknown language (und)",
+    OTHER: "Other languages",
+    EVERYTHING: "All traffic",
+}
+
+
+def language_name(language: str) -> str:
+    """A language's English name with its tag; the tag alone where it has no name."""
+    if language in _KNOWN:
+        return _KNOWN[language]
+    try:
+        return f"{display_name(language)} ({language})"
+    except DataError:
+        return language
+
+
+def advice(signal: Signal) -> str:
+    """What to do about a change of a signal."""
+    return _ADVICE[signal]
+
+
+def points(fraction: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{fraction * 100:+.1f}".replace("-", "−")
+
+
+def notes(baseline: MonitorBaseline | None, counters: Mapping[str, int]) -> tuple[str, ...]:
+    """What must be known to read the numbers, one sentence each.
+
+    Args:
+        baseline: What is compared with.
+        counters: What was unusual.
+    """
+    found = []
+    if baseline is None:
+        found.append(
+            "There is no baseline: predictions are counted and nothing is tested. leanglot evaluate ARTIFACT --data "
+            "DATA --save-baseline stores one in the artifact."
+        )
+    if late := counters.get("late", 0):
+        found.append(
+            f"{late:,} predictions came later than their time says, or the clock went back; they count in the minute "
+            "in which they came."
+        )
+    if unknown := counters.get("unknown_ids", 0):
+        found.append(
+            f"{unknown:,} labels came for identifiers that are not known: never logged, labelled before, or of "
+            f"predictions before the last {MOST_PENDING:,} that still wait."
+        )
+    return tuple(found)
