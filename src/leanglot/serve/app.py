@@ -1,0 +1,68 @@
+"""The application: endpoints over a batched engine, behind the guard that every request passes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from leanglot.serve.answering import Answering
+from leanglot.serve.answers import Engine, Telemetry
+from leanglot.serve.batching import Batcher
+from leanglot.serve.documenting import document
+from leanglot.serve.engine import WARM_TEXT, PlainEngine, StagedEngine
+from leanglot.serve.errors import tell_errors
+from leanglot.serve.inference_protocol import InferRequest, protocol_router
+from leanglot.serve.limits import OPENAPI, Guard
+from leanglot.serve.predicting import LabelRequest, PredictRequest, predict_router
+from leanglot.serve.settings import ServeSettings
+
+
+def create_app(
+    engine: Engine,
+    settings: ServeSettings,
+    telemetry: Telemetry,
+    routers: Sequence[APIRouter] = (),
+) -> FastAPI:
+    """The application over an engine; its lifespan starts and stops the engine's thread.
+
+    Args:
+        engine: What answers. One that tells the length of texts (`StagedEngine`) is batched by tokens, any other by a
+            guess from their characters.
+        settings: Limits and waits.
+        telemetry: Who is told of what it does.
+        routers: Further endpoints, such as ``/metrics``; the token guards them too.
+    """
+    staged = engine if isinstance(engine, StagedEngine) else PlainEngine(engine)
+    batcher = Batcher(staged, settings, telemetry)
+    app = FastAPI(
+        title="leanglot",
+        summary=f"Classifies texts with {engine.name}.",
+        version=version("leanglot"),
+        openapi_url=OPENAPI,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan(batcher),
+    )
+    answering = Answering(batcher, settings, telemetry)
+    for router in (predict_router(answering), protocol_router(answering), *routers):
+        app.include_router(router)
+    tell_errors(app)
+    document(app, (PredictRequest, LabelRequest, InferRequest), settings)
+    app.add_middleware(Guard, settings=settings, telemetry=telemetry)
+    return app
+
+
+def _lifespan(batcher: Batcher) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        batcher.start()
+        ticket = batcher.submit([WARM_TEXT], [None])
+        try:
+            await asyncio.wait_for(ticket.future, batcher.settings.timeout_s)
+            yield
+        finally:
+            await batcher.stop(batcher.settings.grace_s)
+
+    return lifespan

@@ -1,0 +1,230 @@
+"""Answers texts with an artifact or a router, in the two stages that a server batches between: prepare, then run."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
+
+from leanglot.runtimes.base import TokenIds
+from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS, pad
+from leanglot.runtimes.classifier import Classifier, softmax
+from leanglot.runtimes.opening import load
+from leanglot.runtimes.router import Router
+from leanglot.runtimes.text_facts import TextFacts, text_facts, unknown_id
+from leanglot.serve.answers import Answer, Engine
+from leanglot.serve.grouping import by_length
+
+WARM_TEXT: Final = "warm up"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A text that only needs its model.
+
+    Attributes:
+        text: The text.
+        language: Canonical tag that was told or detected; None where nobody knows.
+        variant: Name of the artifact that answers it.
+        row: Its token ids, shape ``(length,)``.
+        facts: What is logged of it.
+    """
+
+    text: str
+    language: str | None
+    variant: str
+    row: TokenIds
+    facts: TextFacts
+
+    @property
+    def tokens(self) -> int:
+        """Its length in tokens."""
+        return len(self.row)
+
+
+@runtime_checkable
+class StagedEngine(Protocol):
+    """An `Engine` that a server can batch: it tells the length of texts before it answers them."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Everything that it can answer."""
+        ...
+
+    @property
+    def platform(self) -> str:
+        """What executes it, such as ``onnxruntime_onnx``."""
+        ...
+
+    def prepare(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
+        """Tokenize texts, and find out who answers each; arguments as `Engine.answer` takes them."""
+        ...
+
+    def run(self, prepared: Sequence[Prepared]) -> list[Answer]:
+        """Answer texts of one variant in one call of its engine, in order."""
+        ...
+
+    def answer(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Answer]:
+        """Do both; see `Engine`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactEngine:
+    """An artifact or a router as a server's engine.
+
+    Attributes:
+        name: Name of the artifact or the router.
+        classifiers: The loaded variants by name; a plain artifact is the only one.
+        unknown: Id of each variant's unknown token; None where it has none.
+        router: The router; None for a plain artifact.
+    """
+
+    name: str
+    classifiers: Mapping[str, Classifier]
+    unknown: Mapping[str, int | None]
+    router: Router | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the logits."""
+        return next(iter(self.classifiers.values())).manifest.labels
+
+    @property
+    def platform(self) -> str:
+        """What executes it, in the names of the Open Inference Protocol where it has one."""
+        runtimes = {classifier.manifest.runtime for classifier in self.classifiers.values()}
+        return "+".join(sorted(_PLATFORMS[runtime] for runtime in runtimes))
+
+    def prepare(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
+        """Tokenize texts, and find out who answers each; see `StagedEngine`."""
+        if self.router is None:
+            return self._prepared(self.name, texts, languages)
+        told = self.router.languages_of(texts, languages)
+        variants = [self.router.variant_of(tag) for tag in told]
+        out: dict[int, Prepared] = {}
+        for variant in dict.fromkeys(variants):
+            places = [place for place, own in enumerate(variants) if own == variant]
+            own = self._prepared(variant, [texts[place] for place in places], [told[place] for place in places])
+            out.update(zip(places, own, strict=True))
+        return [out[place] for place in range(len(texts))]
+
+    def run(self, prepared: Sequence[Prepared]) -> list[Answer]:
+        """Answer texts of one variant in one call of its engine; see `StagedEngine`."""
+        variant = prepared[0].variant
+        classifier = self.classifiers[variant]
+        labels = classifier.manifest.labels
+        ids, mask = pad([each.row for each in prepared], classifier.manifest.pad_id)
+        probabilities = softmax(classifier.predictor.logits(ids, mask))
+        best = probabilities.argmax(axis=1).tolist()
+        highest = probabilities.max(axis=1).tolist()
+        return [
+            Answer(
+                id=uuid.uuid4().hex,
+                label=labels[index],
+                confidence=confidence,
+                language=each.language,
+                variant=variant,
+                tokens=each.facts.tokens,
+                unknown=each.facts.unknown,
+                characters=each.facts.characters,
+                script=each.facts.script,
+                truncated=each.facts.truncated,
+            )
+            for each, index, confidence in zip(prepared, best, highest, strict=True)
+        ]
+
+    def answer(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Answer]:
+        """Answer texts, in order; see `Engine`."""
+        prepared = self.prepare(texts, languages)
+        out: dict[int, Answer] = {}
+        for variant in dict.fromkeys(each.variant for each in prepared):
+            places = [place for place, each in enumerate(prepared) if each.variant == variant]
+            lengths = [prepared[place].tokens for place in places]
+            for group in by_length(lengths, DEFAULT_BATCH_TOKENS):
+                chosen = [places[number] for number in group]
+                out.update(zip(chosen, self.run([prepared[place] for place in chosen]), strict=True))
+        return [out[place] for place in range(len(texts))]
+
+    def warm(self) -> None:
+        """Have every variant answer once, and the identifier tell once, so that the first caller need not wait."""
+        self.prepare([WARM_TEXT], [None])
+        for variant in self.classifiers:
+            self.run(self._prepared(variant, [WARM_TEXT], [None]))
+
+    def _prepared(self, variant: str, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
+        encoded = self.classifiers[variant].encode(texts)
+        facts = text_facts(texts, encoded, self.unknown[variant])
+        return [
+            Prepared(text, language, variant, row, fact)
+            for text, language, row, fact in zip(texts, languages, encoded.rows, facts, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainEngine:
+    """An engine that can only answer, made one that a server can batch: it guesses the length of texts.
+
+    Attributes:
+        engine: The engine.
+    """
+
+    engine: Engine
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.engine.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None are known."""
+        return ()
+
+    @property
+    def platform(self) -> str:
+        """What executes it is not known."""
+        return "custom"
+
+    def prepare(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
+        """Guess a token for three characters, and keep the texts; see `StagedEngine`."""
+        rows = [np.zeros(2 + len(text) // 3, dtype=np.int64) for text in texts]
+        facts = [TextFacts(len(row), 0, len(text), "", truncated=False) for row, text in zip(rows, texts, strict=True)]
+        names = [self.name] * len(texts)
+        return [Prepared(*each) for each in zip(texts, languages, names, rows, facts, strict=True)]
+
+    def run(self, prepared: Sequence[Prepared]) -> list[Answer]:
+        """Have the engine answer; see `StagedEngine`."""
+        return self.engine.answer([each.text for each in prepared], [each.language for each in prepared])
+
+    def answer(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Answer]:
+        """Have the engine answer; see `Engine`."""
+        return self.engine.answer(texts, languages)
+
+
+_PLATFORMS: Final = {"onnxruntime": "onnxruntime_onnx", "pytorch": "pytorch", "openvino": "openvino"}
+
+
+def open_engine(artifact: str | Path, threads: int | None = None, *, verify: bool = True) -> ArtifactEngine:
+    """Load an artifact or a router for serving.
+
+    Args:
+        artifact: Its folder.
+        threads: Threads of each engine; None takes what suits it.
+        verify: Compare every file with the hashes of the manifest first.
+
+    Raises:
+        ModelError: The folder is neither, or is damaged, or was changed since it was written.
+    """
+    loaded = load(artifact, threads, verify=verify)
+    name = loaded.manifest.name
+    classifiers = {name: loaded} if isinstance(loaded, Classifier) else dict(loaded.classifiers)
+    unknown = {variant: unknown_id(classifier.tokenizer) for variant, classifier in classifiers.items()}
+    return ArtifactEngine(name, classifiers, unknown, loaded if isinstance(loaded, Router) else None)

@@ -1,0 +1,144 @@
+"""What every request passes: the token, the size of its body, and the clock; as plain ASGI, which costs little."""
+
+import hmac
+import time
+from base64 import b64decode
+from binascii import Error as NoBase64
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from leanglot.serve.answers import Telemetry
+from leanglot.serve.errors import CLIENT_GONE, REFUSED, Refusal
+from leanglot.serve.settings import ServeSettings
+
+ARRIVED: Final = "leanglot.arrived"
+"""Where the scope of a request keeps when it arrived, by the performance counter, in seconds."""
+
+OPENAPI: Final = "/openapi.json"
+UNMATCHED: Final = "unmatched"
+OPEN: Final = frozenset({"/v2/health/live", "/v2/health/ready"})
+"""Paths that need no token: those that ask have none, and learn nothing."""
+
+_NO_TOKEN: Final = "This server wants its token: send the header Authorization: Bearer TOKEN."  # noqa: S105
+_NO_ROOM: Final = "The server holds as many bodies of requests as it may. Try again later."
+_CHALLENGE: Final = 'Bearer realm="leanglot", Basic realm="leanglot"'
+
+
+@dataclass(slots=True)
+class Held:
+    """Bytes of bodies held at the moment, over all requests."""
+
+    total: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Guard:
+    """Refuses requests without the token and bodies that are too large, and tells how each request went.
+
+    Attributes:
+        app: What answers the others.
+        settings: Token and sizes.
+        telemetry: Who is told.
+    """
+
+    app: ASGIApp
+    settings: ServeSettings
+    telemetry: Telemetry
+    _held: Held = field(default_factory=Held)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; see the ASGI specification."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        arrived = scope[ARRIVED] = time.perf_counter()
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        body = _Body(receive, self.settings, self._held)
+        try:
+            if (refusal := self._refusal(scope)) is not None:
+                scope[REFUSED] = refusal.reason
+                await refusal.response()(scope, body, watch)
+            else:
+                await self.app(scope, body, watch)
+        finally:
+            body.let_go()
+            if status == 500 and body.gone:
+                status = CLIENT_GONE
+            if (reason := scope.get(REFUSED)) is not None:
+                self.telemetry.refused(reason)
+            self.telemetry.requested(_route(scope), status, time.perf_counter() - arrived)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        """What is wrong with a request by its headers alone; None where nothing is."""
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if self.settings.token is not None and scope["path"] not in OPEN:
+            shown = _shown_token(headers)
+            if shown is None or not hmac.compare_digest(shown, self.settings.token.encode()):
+                return Refusal(401, _NO_TOKEN, {"WWW-Authenticate": _CHALLENGE}, reason="token")
+        for name, value in headers:
+            if name == b"content-length" and int(value) > self.settings.max_body_bytes:
+                return _too_large(self.settings)
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class _Body:
+    """Reads a request's body for the application, and stops it where there is too much of it."""
+
+    receive: Receive
+    settings: ServeSettings
+    held: Held
+    size: int = 0
+    gone: bool = False
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        if message["type"] != "http.request":
+            self.gone = True
+            return message
+        size = len(message.get("body", b""))
+        self.size += size
+        self.held.total += size
+        if self.size > self.settings.max_body_bytes:
+            raise _too_large(self.settings)
+        if self.held.total > self.settings.max_held_bytes:
+            raise Refusal(503, _NO_ROOM, {"Retry-After": "1"}, reason="memory")
+        return message
+
+    def let_go(self) -> None:
+        """Count its bytes no longer."""
+        self.held.total -= self.size
+        self.size = 0
+
+
+def _too_large(settings: ServeSettings) -> Refusal:
+    message = f"The body is too large; allowed are {settings.max_body_bytes:,} bytes. Send several requests."
+    return Refusal(413, message, reason="body too large")
+
+
+def _shown_token(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """The token of a Bearer header, or the password of a Basic one, which is all that a browser can ask for."""
+    value = next((value for name, value in headers if name == b"authorization"), b"")
+    scheme, _, shown = value.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return shown.strip()
+    if scheme.lower() == b"basic":
+        try:
+            return b64decode(shown.strip(), validate=True).partition(b":")[2]
+        except NoBase64:
+            return None
+    return None
+
+
+def _route(scope: Scope) -> str:
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return path or (OPENAPI if scope["path"] == OPENAPI else UNMATCHED)
