@@ -21,6 +21,7 @@ from leanglot.models.text_classifier import TextClassifier, save_text_classifier
 from leanglot.quantizers import Calibrated, Making, calibrate, expectations, quantize_graph, quantize_module, resolve
 from leanglot.results.importance import write_importance
 from leanglot.results.manifest import Manifest, read_manifest, rewrite_manifest, write_manifest
+from leanglot.results.monitor_baseline import MONITOR_BASELINE_NAME
 from leanglot.runtimes.loading import load, load_tokenizer
 from leanglot.schooling import gaps, lessons
 from leanglot.shapers import Shape, carry_out
@@ -129,7 +130,7 @@ def quantize_artifact(source: Path, candidate: CandidateConfig, folder: Path, ma
     texts = calibrate(load_tokenizer(source, manifest), manifest.pad_id, step, making)
     notes = quantize_graph(manifest.runtime, source, folder, step, texts)
     for name in manifest.files:
-        if name not in _GRAPH_FILES:
+        if name not in _GRAPH_FILES and name != MONITOR_BASELINE_NAME:  # which tells what the source answered
             shutil.copyfile(source / name, folder / name)
     facts = _facts(candidate, (*manifest.recipe, step), making, texts, (*manifest.notes, *notes))
     return write_manifest(folder, manifest.model_copy(update=facts))

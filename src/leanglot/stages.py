@@ -66,6 +66,18 @@ class Evaluated(BaseModel):
     predictions: str
 
 
+class Remembered(BaseModel):
+    """What the model did is stored in the artifact, for its monitor.
+
+    Attributes:
+        baseline: SHA-256 of the stored file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    baseline: str
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Everything measured of one candidate.

@@ -15,6 +15,7 @@ from leanglot.decide.verdict import candidate_status, judge
 from leanglot.errors import DataError, ModelError, RunError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.measure.cold_start import measure_cold_start
+from leanglot.measure.monitor_baseline import build_monitor_baseline
 from leanglot.measure.quality import answer_all, score
 from leanglot.measure.speed import measure_speed
 from leanglot.measure.subject import open_subject
@@ -24,13 +25,16 @@ from leanglot.models.text_classifier import load_text_classifier
 from leanglot.progress import Observer, Silent
 from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder, remove_leftovers
+from leanglot.results.baseline_store import check_baseline_place, forget_lost_baseline, store_monitor_baseline
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.manifest import MANIFEST_NAME, Manifest, is_artifact, read_manifest
 from leanglot.results.measures import ColdStart, Quality, Speed, Weight
+from leanglot.results.monitor_baseline import MONITOR_BASELINE_NAME
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary, Environment, Verdict
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import fitting_threads
+from leanglot.runtimes.text_facts import text_facts, unknown_id
 from leanglot.techniques.targets import target_extensions
 
 
@@ -44,6 +48,7 @@ class Evaluation(BaseModel):
         quality: Overall and by language.
         truncated: Texts cut at the model's maximum length.
         verdicts: By language; None when it was compared with nothing.
+        baseline: The file where what the model did is stored for its monitor; None where that was not asked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,13 +59,15 @@ class Evaluation(BaseModel):
     quality: Quality
     truncated: int
     verdicts: dict[str, Verdict] | None
+    baseline: Path | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What to know besides the table: the verdict on the whole, and what was noticed in the data."""
         cut = (f"Texts longer than the model reads, which were cut: {self.truncated:,}.",) if self.truncated else ()
         whole = () if self.verdicts is None else (_whole(self.verdicts),)
-        return (*whole, *self.data.notes, *cut)
+        stored = () if self.baseline is None else (f"What its monitor compares with is stored in {self.baseline}.",)
+        return (*whole, *self.data.notes, *cut, *stored)
 
 
 class Benchmark(BaseModel):
@@ -114,12 +121,26 @@ def evaluate(
     margin: float = 0.01,
     alpha: float = 0.05,
     observer: Observer | None = None,
+    *,
+    save_baseline: bool = False,
 ) -> Evaluation:
     """Accuracy by language; with `against`, also a verdict by language.
 
+    Args:
+        subject: A model folder, an artifact, or a name on the hub.
+        setting: Data and how to answer them.
+        against: A model or artifact to judge it against.
+        margin: Largest drop that counts as harmless.
+        alpha: Error level.
+        observer: Told of the progress.
+        save_baseline: Store what the model did in its artifact, for its monitor.
+
     Raises:
-        LeanglotError: The model, the artifact or the data cannot be used.
+        LeanglotError: The model, the artifact or the data cannot be used, or `subject` cannot keep a baseline.
     """
+    if save_baseline:
+        check_baseline_place(subject)
+        forget_lost_baseline(Path(subject).expanduser())
     observer = _watched(observer, subject, against)
     classifier = _open(subject, setting)
     exam = _exam(classifier, setting, FULL)
@@ -137,6 +158,7 @@ def evaluate(
             alpha=alpha,
             groups=answers.group,
         )
+    stored = _store_baseline(Path(subject).expanduser(), classifier, exam, encoded, answers) if save_baseline else None
     return Evaluation(
         subject=subject,
         against=against,
@@ -144,6 +166,7 @@ def evaluate(
         truncated=sum(encoded.truncated),
         quality=score(answers.label, answers.predicted, answers.language),
         verdicts=verdicts,
+        baseline=stored,
     )
 
 
@@ -284,9 +307,10 @@ def check_place(out: Path, source: Path, *, force: bool | None) -> None:
 
 
 def _is_ours_alone(folder: Path) -> bool:
-    """Whether the folder is an artifact and holds nothing but what its manifest names."""
+    """Whether the folder is an artifact and holds nothing but what its manifest names, or was left half-stored."""
     try:
-        ours = {MANIFEST_NAME, *read_manifest(folder).files}
+        ours = {MANIFEST_NAME, MONITOR_BASELINE_NAME, *read_manifest(folder).files}
+        remove_leftovers(folder)
     except (ModelError, OSError):
         return False
     return all(path.relative_to(folder).as_posix() in ours for path in folder.rglob("*") if not path.is_dir())
@@ -312,6 +336,15 @@ def _comparable(against: str, classifier: Classifier, setting: Setting) -> Class
 
 def _exam(classifier: Classifier, setting: Setting, effort: Effort) -> Exam:
     return prepare_exam(setting.data, classifier.manifest.labels, effort, setting.limit, setting.seed)
+
+
+def _store_baseline(folder: Path, classifier: Classifier, exam: Exam, encoded: Encoded, answers: Predictions) -> Path:
+    """Have an artifact keep what its model did; returns the file."""
+    manifest = classifier.manifest
+    facts = text_facts(exam.examples.texts, encoded, unknown_id(classifier.tokenizer))
+    baseline = build_monitor_baseline(manifest.name, manifest.labels, exam.summary.source, answers, facts)
+    store_monitor_baseline(folder, baseline)
+    return folder / MONITOR_BASELINE_NAME
 
 
 def answer_exam(

@@ -15,6 +15,7 @@ from leanglot.exam import Effort, Exam
 from leanglot.export.parity import logit_differences, parity_warnings
 from leanglot.measure.cold_start import measure_cold_start
 from leanglot.measure.invariance import measure_invariance
+from leanglot.measure.monitor_baseline import build_monitor_baseline
 from leanglot.measure.quality import answer_all
 from leanglot.measure.speed import measure_speed
 from leanglot.measure.subject import in_memory
@@ -23,10 +24,17 @@ from leanglot.models.text_classifier import TextClassifier
 from leanglot.progress import Observer, Telling
 from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder
+from leanglot.results.baseline_store import (
+    forget_lost_baseline,
+    store_monitor_baseline,
+    stored_baseline_digest,
+    without_baseline,
+)
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.folder import CandidateFolder, RunFolder
-from leanglot.results.manifest import Manifest, file_digest, read_manifest, verify_files
+from leanglot.results.manifest import Manifest, file_digest, parse_manifest, verify_files
 from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
+from leanglot.results.monitor_baseline import MONITOR_BASELINE_VERSION, MonitorBaseline
 from leanglot.results.predictions import Predictions, read_predictions, write_predictions
 from leanglot.results.records import Environment
 from leanglot.results.shaping import Retokenized
@@ -34,7 +42,8 @@ from leanglot.results.storage import is_full
 from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
-from leanglot.stages import AbandonedError, Evaluated, Failed, Made, Parity, Trial
+from leanglot.runtimes.text_facts import text_facts, unknown_id
+from leanglot.stages import AbandonedError, Evaluated, Failed, Made, Parity, Remembered, Trial
 from leanglot.techniques.support import learns_from_texts, makes_zeros, trains, trims
 
 _INVARIANCE_TEXTS: Final = 24
@@ -104,9 +113,12 @@ def run_trial(
     if made is None or not _is_whole(artifact, made.manifest):
         made = _make(bench, config, artifact)
         store.save("made", made_key, made)
+    else:
+        forget_lost_baseline(artifact)
     if config.runtime == "onnxruntime" and quantization_of(config.recipe) is None:
         bench.exports[key_of(*config.recipe)] = artifact
     opened = functools.cache(lambda: open_trial(bench, artifact, made, itself=baseline is None))
+    encoded = functools.cache(lambda: opened().encode(bench.exam.examples.texts))
     if screening is not None:
         screening(artifact, opened())
 
@@ -118,7 +130,7 @@ def run_trial(
     invariance = store.keep("invariance", invariance_key, Invariance, lambda: _vary_batches(bench, opened()))
     retokenized = store.keep("tokens", exam_key, Retokenized, lambda: _retokenize(bench, config, opened))
     enter("evaluating", len(bench.exam.examples))
-    evaluated, predictions = _evaluate(bench, place, store, exam_key, opened, advance)
+    evaluated, predictions = _evaluate(bench, place, store, exam_key, opened, encoded, advance)
 
     enter("weighing")
     # What zeros are worth to a compressor is told beside what the baseline is.
@@ -132,6 +144,9 @@ def run_trial(
     enter("timing", len(bench.exam.latency_positions))
     speed_key = key_of(exam_key, machine, bench.exam.latency_positions, bench.exam.batch_positions)
     speed = store.keep("speed", speed_key, Speed, lambda: _time(bench, opened(), baseline, advance))
+    remembered_key = key_of(exam_key, evaluated.predictions, MONITOR_BASELINE_VERSION)
+    build = functools.partial(_monitor_baseline, bench.exam, made.manifest, predictions, opened, encoded)
+    _remember(store, remembered_key, artifact, build)
     enter("done" if store.saved else "kept")
     return Trial(
         config=config,
@@ -222,7 +237,7 @@ def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
 def _is_whole(artifact: Path, manifest: Manifest) -> bool:
     """Whether the artifact is the one that was made, file by file; whatever is wrong with it, it is made again."""
     try:
-        if read_manifest(artifact) != manifest:
+        if without_baseline(parse_manifest(artifact)) != manifest:
             return False
         verify_files(artifact, manifest)
     except (ModelError, OSError):
@@ -245,17 +260,17 @@ def _evaluate(
     store: Checkpoints,
     key: str,
     opened: Callable[[], Classifier],
+    encoded: Callable[[], Encoded],
     advance: Callable[[int], None],
 ) -> tuple[Evaluated, Predictions]:
     evaluated, stored = store.load("evaluated", key, Evaluated), place.predictions
     if evaluated is not None and stored.is_file() and file_digest(stored) == evaluated.predictions:
         return evaluated, read_predictions(stored)
-    classifier, exam = opened(), bench.exam
-    encoded = classifier.encode(exam.examples.texts)
-    answers = answer_all(classifier, encoded.rows, bench.batch_tokens, advance)
+    exam, tokenized = bench.exam, encoded()
+    answers = answer_all(opened(), tokenized.rows, bench.batch_tokens, advance)
     predictions = exam.predictions(answers, bench.model.labels)
     write_predictions(stored, predictions)
-    evaluated = _describe_tokens(exam, encoded, file_digest(stored))
+    evaluated = _describe_tokens(exam, tokenized, file_digest(stored))
     store.save("evaluated", key, evaluated)
     return evaluated, predictions
 
@@ -269,6 +284,24 @@ def _describe_tokens(exam: Exam, encoded: Encoded, digest: str) -> Evaluated:
         truncated={tag: int(cut[positions].sum()) for tag, positions in by_language},
         predictions=digest,
     )
+
+
+def _remember(store: Checkpoints, key: str, artifact: Path, build: Callable[[], MonitorBaseline]) -> None:
+    """Have the artifact keep what its model did, for its monitor, unless it does."""
+    kept = store.load("remembered", key, Remembered)
+    if kept is None or stored_baseline_digest(artifact) != kept.baseline:
+        store.save("remembered", key, Remembered(baseline=store_monitor_baseline(artifact, build())))
+
+
+def _monitor_baseline(
+    exam: Exam,
+    manifest: Manifest,
+    predictions: Predictions,
+    opened: Callable[[], Classifier],
+    encoded: Callable[[], Encoded],
+) -> MonitorBaseline:
+    facts = text_facts(exam.examples.texts, encoded(), unknown_id(opened().tokenizer))
+    return build_monitor_baseline(manifest.name, manifest.labels, exam.summary.source, predictions, facts)
 
 
 def _vary_batches(bench: Bench, classifier: Classifier) -> Invariance:

@@ -1,6 +1,7 @@
 """Subcommands that measure one model or artifact, or the machine."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -26,6 +27,11 @@ from leanglot.cli.options import (
 )
 from leanglot.cli.parsing import chosen_effort, column_names, make_setting
 
+SaveBaseline = Annotated[
+    bool,
+    typer.Option("--save-baseline", help="Keep what the model did, by language, in the artifact, for its monitor."),
+]
+
 
 def evaluate(
     model: Model,
@@ -42,21 +48,25 @@ def evaluate(
     limit: Limit = None,
     seed: Seed = 0,
     allow_pickle: AllowPickle = False,
+    save_baseline: SaveBaseline = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure quality by language; with --against, judge every language."""
     from leanglot.report.single import evaluation_table
+    from leanglot.results.baseline_store import check_baseline_place
     from leanglot.results.router_manifest import is_router
     from leanglot.routing.evaluation import evaluate_router
     from leanglot.steps import evaluate as evaluate_step
 
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     setting = make_setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
+    if save_baseline:
+        check_baseline_place(model)
     with live(Console(stderr=True)) as progress:
         if is_router(Path(model)):
             found = evaluate_router(Path(model), setting, against, margin, alpha, progress)
         else:
-            found = evaluate_step(model, setting, against, margin, alpha, progress)
+            found = evaluate_step(model, setting, against, margin, alpha, progress, save_baseline=save_baseline)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -18,6 +18,7 @@ from leanglot.models.fit import check_fit, head_labels, longest_input
 from leanglot.models.folder_checks import check_config, check_weights, precision_notes
 from leanglot.models.sliced import is_sliced, load_sliced
 from leanglot.quiet import quiet_transformers
+from leanglot.results.baseline_store import digests_without_baseline
 from leanglot.results.manifest import file_digest, is_artifact, read_manifest
 from leanglot.results.shaping import PruningFacts, VocabularyFacts
 from leanglot.results.training import TrainingFacts
@@ -149,11 +150,18 @@ def linear_sparsity(module: nn.Module) -> float | None:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 over the config, the weights and the tokenizer's files of a model folder."""
+    """SHA-256 over the config, the weights and the tokenizer's files of a model folder.
+
+    What a monitor compares with is stored in an artifact later, and does not make another model of it.
+    """
+    suffixes = {".json", ".safetensors", ".bin", ".model", ".txt"}
+    paths = (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in suffixes)
+    files = {path.name: file_digest(path) for path in paths}
+    if is_artifact(folder):
+        files = digests_without_baseline(folder, files)
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix in {".json", ".safetensors", ".bin", ".model", ".txt"}:
-            digest.update(f"{path.name}:{file_digest(path)}\n".encode())
+    for name, own in files.items():
+        digest.update(f"{name}:{own}\n".encode())
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from leanglot.errors import ModelError
+from leanglot.results.atomic import write_text_atomically
 from leanglot.results.shaping import PruningFacts, VocabularyFacts
 from leanglot.results.training import TrainingFacts
 from leanglot.techniques import Recipe, Runtime
@@ -103,8 +104,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 def rewrite_manifest(folder: Path, manifest: Manifest) -> Manifest:
     """Write the manifest again as it is, with the hashes it has: for what is learned after the files were written."""
-    (folder / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_text_atomically(folder / MANIFEST_NAME, manifest_text(manifest))
     return manifest
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """The content of the manifest's file."""
+    return manifest.model_dump_json(indent=1) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -112,6 +118,17 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         ModelError: There is none, it is damaged, of a newer schema, or a file it names is missing.
+    """
+    manifest = parse_manifest(folder)
+    require_files(folder, manifest)
+    return manifest
+
+
+def parse_manifest(folder: Path) -> Manifest:
+    """Read an artifact's manifest, whether the files it names are there or not.
+
+    Raises:
+        ModelError: There is none, it is damaged, or of a newer schema.
     """
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
@@ -122,7 +139,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"Make one with: leanglot export {folder} --out ARTIFACT",
         )
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -130,9 +147,16 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} cannot be read: {where}: {first['msg']}",
             f"This leanglot reads schema {MANIFEST_VERSION}; a newer artifact needs: pip install -U leanglot",
         ) from error
+
+
+def require_files(folder: Path, manifest: Manifest) -> None:
+    """Look for every file that a manifest names.
+
+    Raises:
+        ModelError: One is missing.
+    """
     if missing := [name for name in manifest.files if not (folder / name).is_file()]:
         raise ModelError(f"{folder} lacks {', '.join(missing)}.", "Copy the whole folder, or make it again.")
-    return manifest
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:

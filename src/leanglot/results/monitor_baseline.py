@@ -12,6 +12,7 @@ from leanglot.results.manifest import Manifest, file_digest, read_manifest
 from leanglot.results.router_manifest import VARIANTS, is_router, read_router_manifest, variant_for
 
 MONITOR_BASELINE_NAME: Final = "monitor.json"
+MONITOR_BASELINE_VERSION: Final = 1
 
 # Upper ends of the bins, each bin inclusive of its end; the last bin is open. Fixed, so that counts can be added up.
 CONFIDENCE_ENDS: Final = (
@@ -103,7 +104,7 @@ class MonitorBaseline(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = MONITOR_BASELINE_VERSION
     name: str
     labels: tuple[str, ...]
     data: str

@@ -1,0 +1,75 @@
+"""Counts by language what a monitor compares with, from a model's judged answers."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from leanglot.results.monitor_baseline import (
+    CONFIDENCE_ENDS,
+    FRAGMENTATION_ENDS,
+    TOKEN_ENDS,
+    Counts,
+    LanguageBaseline,
+    MonitorBaseline,
+    bins_of,
+)
+from leanglot.results.predictions import Predictions
+from leanglot.runtimes.text_facts import TextFacts
+
+
+def build_monitor_baseline(
+    name: str, labels: Sequence[str], data: str, predictions: Predictions, facts: Sequence[TextFacts]
+) -> MonitorBaseline:
+    """Count by language what a model did on judged examples.
+
+    Args:
+        name: Name of the artifact.
+        labels: Class names in the order of the logits.
+        data: Name of the file with the examples.
+        predictions: The model's answers; without confidences, no bin of the confidence counts any.
+        facts: The facts about each example's text as this model reads it, aligned with the answers.
+
+    Returns:
+        The baseline, its languages in alphabetical order.
+
+    Raises:
+        ValueError: There are not as many facts as answers.
+    """
+    if len(facts) != len(predictions):
+        raise ValueError(f"{len(facts)} facts and {len(predictions)} answers")
+    tags = np.asarray(predictions.language, dtype=np.str_)
+    return MonitorBaseline(
+        name=name,
+        labels=tuple(labels),
+        data=data,
+        languages={str(tag): _language(np.flatnonzero(tags == tag), predictions, facts) for tag in np.unique(tags)},
+    )
+
+
+def _language(places: np.ndarray, predictions: Predictions, facts: Sequence[TextFacts]) -> LanguageBaseline:
+    own = [facts[place] for place in places]
+    correct = predictions.correct[places]
+    confidence = np.array([]) if predictions.confidence is None else predictions.confidence[places]
+    sure = correct if predictions.confidence is not None else np.array([], dtype=bool)
+    tokens = np.array([each.tokens for each in own])
+    characters = np.array([each.characters for each in own])
+    return LanguageBaseline(
+        n=len(own),
+        correct=int(correct.sum()),
+        confidence=_counts(confidence, CONFIDENCE_ENDS),
+        confidence_correct=_counts(confidence[sure], CONFIDENCE_ENDS),
+        labels=_sorted_counts([predictions.predicted[place] for place in places]),
+        tokens=_counts(tokens, TOKEN_ENDS),
+        fragmentation=_counts(tokens / characters, FRAGMENTATION_ENDS),
+        unknown=sum(each.unknown > 0 for each in own),
+        scripts=_sorted_counts([each.script for each in own]),
+    )
+
+
+def _counts(values: np.ndarray, ends: tuple[float, ...]) -> Counts:
+    return tuple(np.bincount(bins_of(values, ends), minlength=len(ends) + 1).tolist())
+
+
+def _sorted_counts(names: Sequence[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
