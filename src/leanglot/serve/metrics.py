@@ -27,6 +27,9 @@ OTHER: Final = "other"
 DEFAULT_LANGUAGES_LIMIT: Final = 200
 _MOST_VALUES: Final = 50  # of every other label; the server's own are far fewer
 
+SHADOW_DROPS: Final = ("queue full", "engine failed", "stopping")
+LOG_DROPS: Final = ("queue full", "disk full", "not writable")
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CONFIDENCE: Final = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 _TEXTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -134,6 +137,11 @@ class Metrics:
         )
         self._log_lines = self._counter("leanglot_log_lines", "Lines written to the prediction log.")
         self._log_dropped = self._counter("leanglot_log_dropped_lines", "Lines that could not be logged.", "reason")
+        # A series that begins above zero hides its first increase from Prometheus.
+        for reason in SHADOW_DROPS:
+            self.shadow_dropped(reason, 0)
+        for reason in LOG_DROPS:
+            self.log_dropped(reason, 0)
 
     def requested(self, route: str, status: int, seconds: float) -> None:
         """A request was answered, well or not."""

@@ -43,7 +43,7 @@ class Shadow:
     Args:
         engine: The baseline model.
         share: Share of the texts that are sampled, above 0 and at most 1.
-        log: Keeps what it answered.
+        log: Keeps what it answered; None has it counted alone.
         metrics: Counts answers, flips and drops.
         tell: Shows a message to whoever runs the server.
         seed: Changes which texts are sampled.
@@ -57,7 +57,7 @@ class Shadow:
         self,
         engine: Engine,
         share: float,
-        log: ShadowLog,
+        log: ShadowLog | None,
         metrics: Metrics,
         tell: Callable[[str], None],
         seed: int = 0,
@@ -157,7 +157,8 @@ class Shadow:
         ]
         for one in kept:
             self._metrics.shadowed(one.language, flipped=one.served != one.shadow)
-        self._log.shadowed(kept)
+        if self._log is not None:
+            self._log.shadowed(kept)
 
     def _told_failed(self, error: BaseException, texts: int) -> None:
         self._metrics.shadow_dropped("engine failed", texts)
