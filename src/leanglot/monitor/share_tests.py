@@ -1,0 +1,219 @@
+"""Tests whether a share differs from its reference by more than the tolerance; exact, at levels that add up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from leanglot.errors import RunError
+from leanglot.monitor.events import Floats, Ints
+from leanglot.monitor.findings import INTERVAL_LEVEL, Hit, Told
+from leanglot.monitor.rules import Rules, learned_blocks
+from leanglot.monitor.signals import Cell
+from leanglot.monitor.windows import Window
+from leanglot.results.monitoring import Signal
+from leanglot.stats.two_samples import beyond_tolerance, difference, share_high, share_low
+
+
+class LearnedState(BaseModel):
+    """Stored form of references that are learned from traffic.
+
+    Attributes:
+        blocks: Number of blocks seen.
+        counts: Sum of those of which they are learned.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blocks: int = Field(default=0, ge=0)
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one signal may spend and must let pass.
+
+    Attributes:
+        level: Error level of all its looks together.
+        tolerance: By how much its shares may differ.
+        learned: Whether its reference is the first traffic.
+        limit: Largest share that is allowed, in place of a reference; None compares with the reference.
+    """
+
+    level: float
+    tolerance: float
+    learned: bool = False
+    limit: float | None = None
+
+
+class ShareTests:
+    """Tests of many shares of one vector of counts.
+
+    Half of a signal's level is spent once, on bounds of the reference's shares that hold for all shares that could
+    have been chosen; the other half on the looks, each of which asks whether the window's share is compatible with
+    any that lies within the tolerance of those bounds. A limit needs no bounds.
+
+    Args:
+        cells: The shares.
+        reference: Counts of the reference, shape ``(size,)``.
+        watched: By signal; cells of others are left out.
+        rules: The error level, and how references are learned.
+        state: What was learned; None begins.
+
+    Raises:
+        RunError: The state has another size.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        reference: Ints,
+        watched: Mapping[Signal, Watched],
+        rules: Rules,
+        state: LearnedState | None = None,
+    ) -> None:
+        self._cells = [cell for cell in cells if cell.signal in watched]
+        self._watched = watched
+        self._alpha = rules.alpha
+        self._rules = rules
+        self._reference = reference
+        self._numbers = {signal: self._of(signal) for signal in dict.fromkeys(cell.signal for cell in self._cells)}
+        self._places = np.array(
+            [(cell.low, cell.high, cell.start, cell.stop) for cell in self._cells], dtype=np.int64
+        ).reshape(-1, 4)
+        count = len(self._cells)
+        self._lowest, self._highest = np.full(count, -1.0), np.full(count, 2.0)
+        self._level = np.zeros(count)
+        self._learned_of = {signal: self._learning(signal) for signal in self._numbers if watched[signal].learned}
+        self._blocks = 0 if state is None else state.blocks
+        self._learned = np.zeros_like(reference) if state is None else np.asarray(state.counts, dtype=np.int64)
+        if self._learned.size != reference.size:
+            raise RunError(
+                f"A stored reference has {self._learned.size} counts where {reference.size} are kept.",
+                "It belongs to other rules or another baseline: begin anew without it.",
+            )
+        for signal in self._numbers:
+            if self.origin(signal) <= self._blocks:
+                self._set_limits(signal)
+
+    def _of(self, signal: Signal) -> Ints:
+        return np.flatnonzero([cell.signal == signal for cell in self._cells])
+
+    def _learning(self, signal: Signal) -> int:
+        return learned_blocks(self._rules, self._watched[signal].tolerance, self._reference_level(signal))
+
+    def _reference_level(self, signal: Signal) -> float:
+        """Level of one bound of one share of the reference."""
+        return self._watched[signal].level / (4 * self._cells[int(self._numbers[signal][0])].choices)
+
+    def origin(self, signal: Signal) -> int:
+        """First block that is compared; those before it make the reference."""
+        return self._learned_of.get(signal, 0)
+
+    def signals(self) -> tuple[Signal, ...]:
+        """What it watches; what is being learned included."""
+        return tuple(self._numbers)
+
+    def _counts_of_reference(self, cells: Ints) -> tuple[Ints, Ints]:
+        if self._cells[int(cells[0])].signal in self._learned_of:
+            return self._counted(self._learned[None, :], cells, 0)
+        return self._counted(self._reference[None, :], cells, 0)
+
+    def _counted(self, counts: Ints, cells: Ints | slice, row: int | slice = slice(None)) -> tuple[Ints, Ints]:
+        """How many of each share, and of how many, both of shape ``(rows, cells)``."""
+        cumulative = np.zeros((counts.shape[0], counts.shape[1] + 1), dtype=np.int64)
+        np.cumsum(counts, axis=1, out=cumulative[:, 1:])
+        low, high, start, stop = self._places[cells].T
+        cumulative = cumulative[row]
+        return cumulative[..., high] - cumulative[..., low], cumulative[..., stop] - cumulative[..., start]
+
+    def _set_limits(self, signal: Signal) -> None:
+        cells, watched = self._numbers[signal], self._watched[signal]
+        if watched.limit is not None:
+            self._highest[cells] = watched.limit + watched.tolerance
+            self._level[cells] = watched.level / cells.size
+            return
+        count, n = self._counts_of_reference(cells)
+        level = self._reference_level(signal)
+        self._lowest[cells] = share_low(count, n, level) - watched.tolerance
+        self._highest[cells] = share_high(count, n, level) + watched.tolerance
+        self._level[cells] = watched.level / 2 / (2 * cells.size)
+
+    def _learn(self, block: Window) -> None:
+        if self._blocks < max(self._learned_of.values(), default=0):
+            for signal, blocks in self._learned_of.items():
+                if self._blocks < blocks:
+                    _, _, start, stop = self._places[self._numbers[signal][0]]
+                    self._learned[start:stop] += block.counts[start:stop]
+        self._blocks += 1
+        for signal, blocks in self._learned_of.items():
+            if self._blocks == blocks:
+                self._set_limits(signal)
+
+    def look(self, windows: Sequence[Window], earliest: Mapping[Signal, int]) -> list[Hit]:
+        """The changes that it finds; see `Test`."""
+        if not self._cells:
+            return []
+        count, n = self._counted(np.stack([window.counts for window in windows]), slice(None))
+        outside = (count < self._lowest * n) | (count > self._highest * n)
+        hits: list[Hit] = []
+        if outside.any():
+            rows, cells = np.nonzero(outside)
+            allowed = np.array(
+                [
+                    self._allowed(windows[row], int(cell), earliest)
+                    for row, cell in zip(rows.tolist(), cells.tolist(), strict=True)
+                ]
+            )
+            rows, cells, allowed = rows[allowed > 0], cells[allowed > 0], allowed[allowed > 0]
+            strengths = self._chances(count[rows, cells], n[rows, cells], cells) / allowed
+            hits = [
+                Hit(self._cells[cell].signal, cell, windows[row], strength)
+                for row, cell, strength in zip(rows.tolist(), cells.tolist(), strengths.tolist(), strict=True)
+                if strength <= 1
+            ]
+        self._learn(windows[0])
+        return hits
+
+    def _chances(self, count: Ints, n: Ints, cells: Ints) -> Floats:
+        below, above = beyond_tolerance(count, n, self._lowest[cells], self._highest[cells])
+        return np.minimum(below, above)
+
+    def _allowed(self, window: Window, cell: int, earliest: Mapping[Signal, int]) -> float:
+        signal = self._cells[cell].signal
+        origin = self.origin(signal)
+        if signal not in earliest or window.first < max(earliest[signal], origin):
+            return 0.0
+        return float(self._level[cell]) * window.part(origin)
+
+    def told(self, hit: Hit) -> Told:
+        """The numbers of a hit; see `Test`."""
+        cells = np.array([hit.cell])
+        (count,), (n,) = (each.tolist() for each in self._counted(hit.window.counts[None, :], cells, 0))
+        watched = self._watched[hit.signal]
+        if watched.limit is not None:
+            tail = INTERVAL_LEVEL / 2
+            low, high = float(share_low(count, n, tail)), float(share_high(count, n, tail))
+            baseline, low, high = watched.limit, low - watched.limit, high - watched.limit
+            chance = self._alpha * hit.strength
+        else:
+            (of,), (total,) = (each.tolist() for each in self._counts_of_reference(cells))
+            low, high = (float(each) for each in difference(count, n, of, total, INTERVAL_LEVEL))
+            baseline, chance = of / total, self._alpha * (1 + hit.strength) / 2
+        return Told(n, baseline, count / n, low, high, chance, self._cells[hit.cell].what)
+
+    def change(self, signal: Signal, cell: int, window: Window) -> tuple[int, float]:
+        """By how much a share is beyond its tolerance; see `Test`."""
+        cells, watched = np.array([cell]), self._watched[signal]
+        (count,), (n,) = (each.tolist() for each in self._counted(window.counts[None, :], cells, 0))
+        if n == 0:
+            return 0, 0.0
+        if watched.limit is not None:
+            return n, count / n - watched.limit - watched.tolerance
+        (of,), (total,) = (each.tolist() for each in self._counts_of_reference(cells))
+        return n, abs(count / n - of / total) - watched.tolerance
+
+    def state(self) -> LearnedState:
+        """What was learned."""
+        return LearnedState(blocks=self._blocks, counts=tuple(self._learned.tolist()))
