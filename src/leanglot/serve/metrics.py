@@ -27,6 +27,7 @@ OTHER: Final = "other"
 DEFAULT_LANGUAGES_LIMIT: Final = 200
 _MOST_VALUES: Final = 50  # of every other label; the server's own are far fewer
 
+REFUSALS: Final = ("queue full", "timeout", "memory")
 SHADOW_DROPS: Final = ("queue full", "engine failed", "stopping")
 LOG_DROPS: Final = ("queue full", "disk full", "not writable")
 
@@ -138,6 +139,8 @@ class Metrics:
         self._log_lines = self._counter("leanglot_log_lines", "Lines written to the prediction log.")
         self._log_dropped = self._counter("leanglot_log_dropped_lines", "Lines that could not be logged.", "reason")
         # A series that begins above zero hides its first increase from Prometheus.
+        for reason in REFUSALS:
+            self._refused.labels(reason)
         for reason in SHADOW_DROPS:
             self.shadow_dropped(reason, 0)
         for reason in LOG_DROPS:

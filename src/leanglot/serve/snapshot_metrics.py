@@ -7,6 +7,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from leanglot.results.monitoring import Health, LanguageHealth, Snapshot
+from leanglot.serve.watching import STOPPED
 
 _PER_LANGUAGE: Final[Mapping[str, tuple[str, Callable[[LanguageHealth], float | None]]]] = {
     "leanglot_accuracy": (
@@ -55,6 +56,8 @@ class SnapshotCollector(Collector):
                 if (value := value_of(health)) is not None:
                     family.add_metric([language], value)
             yield family
+        running = float(STOPPED not in snapshot.counters)
+        yield GaugeMetricFamily("leanglot_monitor_up", "1 while the monitor runs, 0 after a fault ended it.", running)
         yield _health(snapshot)
         yield _alerts(snapshot)
         yield _monitored(snapshot)
@@ -80,7 +83,6 @@ def _health(snapshot: Snapshot) -> Metric:
 
 
 def _alerts(snapshot: Snapshot) -> Metric:
-    """The time of the earliest change for every language and signal with an open alert."""
     family = GaugeMetricFamily(
         "leanglot_alert_open",
         "1 while the monitor has an open alert of this language and signal; absent otherwise.",

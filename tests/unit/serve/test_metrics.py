@@ -138,6 +138,12 @@ def test_a_monitor_that_saw_nothing_has_no_newest_prediction(metrics):
     assert ("leanglot_monitor_newest_timestamp_seconds",) not in samples(metrics)
 
 
+@pytest.mark.parametrize(("counters", "up"), [({}, 1), ({"stopped": 1}, 0)])
+def test_a_monitor_that_stopped_is_down(metrics, counters, up):
+    metrics.watch(lambda: snapshot(counters=counters))
+    assert samples(metrics)["leanglot_monitor_up",] == up
+
+
 def test_the_route_answers_in_the_format_asked_for(metrics):
     app = FastAPI()
     app.include_router(metrics_router(metrics))
