@@ -33,7 +33,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)
-	for name in batching int8_variants peers pruning; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in batching int8_variants peers pruning monitoring serving overload; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # Chromium for the tests of the report page; they are skipped, and say so, where it cannot be installed.
 browser:
