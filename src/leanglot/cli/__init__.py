@@ -19,6 +19,7 @@ from leanglot.cli.quantizing import quantize
 from leanglot.cli.routing import route
 from leanglot.cli.runs import card, demo, optimize, recommend, report
 from leanglot.cli.searching import search_sparsity
+from leanglot.cli.serving import serve
 from leanglot.cli.training import distil
 from leanglot.cli.tuning import repair, sweep
 from leanglot.errors import LeanglotError
@@ -53,7 +54,7 @@ def make_app() -> typer.Typer:
     app.callback()(common)
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
-        *(learning_curve, profile, gate, compare, sweep, repair, report, card, recommend, route, doctor),
+        *(learning_curve, profile, gate, compare, sweep, repair, report, card, recommend, route, serve, doctor),
     ):
         app.command()(command)
     return app

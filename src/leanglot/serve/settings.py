@@ -11,6 +11,7 @@ from leanglot.errors import ConfigError
 
 TOKEN_VARIABLE: Final = "LEANGLOT_TOKEN"  # noqa: S105 - the name of a variable
 LOOPBACK: Final = "127.0.0.1"
+LOOPBACKS: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _SHORTEST_TOKEN: Final = 16
 _LONGEST_TOKEN: Final = 4096
 _MOST_SECONDS: Final = 86_400.0
