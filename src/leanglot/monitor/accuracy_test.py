@@ -1,10 +1,11 @@
 """Tests whether labelled predictions are right less often than the judged examples were."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from leanglot.monitor.findings import INTERVAL_LEVEL, Hit, Told
+from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window, Windows
 from leanglot.results.monitoring import Signal
 from leanglot.stats.two_samples import binomial_at_most, difference, drop_z, fisher_drop, share_low
@@ -38,17 +39,16 @@ class AccuracyTest:
         """The accuracy, where there are judged examples."""
         return ("accuracy",) if self._n else ()
 
-    def look(self, windows: Sequence[Window], earliest: Mapping[Signal, int]) -> list[Hit]:
+    def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The drops that it finds; see `Test`."""
         if "accuracy" not in earliest or not self._n:
             return []
+        right, n = look.counts[:, 1::2].sum(axis=1).tolist(), look.counts.sum(axis=1).tolist()
         hits = []
-        for window in windows:
+        for row, window in enumerate(look.windows):
             if window.first >= earliest["accuracy"]:
-                strength = self._strength(*_counted(window), window.part())[0]
-                if strength <= 1:
-                    hits.append(Hit("accuracy", 0, window, strength))
-        return hits
+                hits.append(Hit("accuracy", 0, window, self._strength(right[row], n[row], window.part())[0]))
+        return [hit for hit in hits if hit.strength <= 1]
 
     def _strength(self, right: int, n: int, part: float) -> tuple[float, bool]:
         """P-value over the level it must keep, of the clearer test, and whether that is Fisher's."""

@@ -77,7 +77,7 @@ class Course:
         ended = [finding for signal in signals for finding in self._ended(signal, test, look)]
         tested = {signal: self._earliest.get(signal, 0) for signal in signals if signal not in self._open}
         best: dict[Signal, Hit] = {}
-        for hit in test.look(look.windows, tested):
+        for hit in test.look(look, tested):
             if hit.signal not in best or hit.strength < best[hit.signal].strength:
                 best[hit.signal] = hit
         return ended + [self._opened(test, hit, look) for hit in best.values()]

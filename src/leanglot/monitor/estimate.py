@@ -11,7 +11,7 @@ monotone calibration in place of raw confidences.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -22,6 +22,7 @@ from scipy.stats import beta
 from leanglot.monitor.events import Floats, Ints
 from leanglot.monitor.findings import INTERVAL_LEVEL, Hit, Told
 from leanglot.monitor.rules import Rules
+from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window
 from leanglot.results.monitor_baseline import CONFIDENCE_ENDS, LanguageBaseline
 from leanglot.results.monitoring import Share, Signal
@@ -182,16 +183,16 @@ class EstimateTest:
         """The estimate, where there are judged examples enough."""
         return ("estimate",) if self._watched else ()
 
-    def look(self, windows: Sequence[Window], earliest: Mapping[Signal, int]) -> list[Hit]:
+    def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The falls that it finds; see `Test`."""
         if "estimate" not in earliest or not self.holds:
             return []
-        counts = np.stack([window.counts[self._bins] for window in windows])
+        counts = look.counts[:, self._bins]
         n = counts.sum(axis=1)
         means = (counts @ self._calibration.values / np.maximum(n, 1) - self._floor) / self._range
         hits = []
         for row in np.flatnonzero((n >= self._least) & (means < self._expected)).tolist():
-            window = windows[row]
+            window = look.windows[row]
             if window.first >= earliest["estimate"]:
                 chance = float(mean_at_most(means[row], n[row], self._expected))
                 hits.append(Hit("estimate", 0, window, chance / (self._level * window.part())))

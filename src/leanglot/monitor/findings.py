@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window
 from leanglot.results.monitoring import Signal
 
@@ -95,11 +96,11 @@ class Test(Protocol):
         """What it watches; nothing that it has no reference for."""
         ...
 
-    def look(self, windows: Sequence[Window], earliest: Mapping[Signal, int]) -> list[Hit]:
+    def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The changes that it finds.
 
         Args:
-            windows: Those that end with the newest block; the first of them is that block.
+            look: The windows that end with the newest block.
             earliest: First block from which a window of a signal may begin; a signal that is left out is not tested.
         """
         ...

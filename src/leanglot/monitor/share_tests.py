@@ -7,10 +7,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from leanglot.errors import RunError
-from leanglot.monitor.events import Floats, Ints
+from leanglot.monitor.events import Ints
 from leanglot.monitor.findings import INTERVAL_LEVEL, Hit, Told
 from leanglot.monitor.rules import Rules, learned_blocks
 from leanglot.monitor.signals import Cell
+from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window
 from leanglot.results.monitoring import Signal
 from leanglot.stats.two_samples import beyond_tolerance, difference, share_high, share_low
@@ -84,6 +85,8 @@ class ShareTests:
         ).reshape(-1, 4)
         count = len(self._cells)
         self._lowest, self._highest = np.full(count, -1.0), np.full(count, 2.0)
+        # With a window's counts on the left, the product is above 0 where a share lies beyond its limits.
+        self._beyond = np.zeros((reference.size, 2 * count))
         self._level = np.zeros(count)
         self._learned_of = {signal: self._learning(signal) for signal in self._numbers if watched[signal].learned}
         self._blocks = 0 if state is None else state.blocks
@@ -129,6 +132,15 @@ class ShareTests:
         return cumulative[..., high] - cumulative[..., low], cumulative[..., stop] - cumulative[..., start]
 
     def _set_limits(self, signal: Signal) -> None:
+        self._compute_limits(signal)
+        for cell in self._numbers[signal].tolist():
+            low, high, start, stop = self._places[cell].tolist()
+            below, above = self._beyond[:, 2 * cell], self._beyond[:, 2 * cell + 1]
+            below[start:stop], above[start:stop] = self._lowest[cell], -self._highest[cell]
+            below[low:high] -= 1
+            above[low:high] += 1
+
+    def _compute_limits(self, signal: Signal) -> None:
         cells, watched = self._numbers[signal], self._watched[signal]
         if watched.limit is not None:
             self._highest[cells] = watched.limit + watched.tolerance
@@ -151,34 +163,25 @@ class ShareTests:
             if self._blocks == blocks:
                 self._set_limits(signal)
 
-    def look(self, windows: Sequence[Window], earliest: Mapping[Signal, int]) -> list[Hit]:
+    def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The changes that it finds; see `Test`."""
-        if not self._cells:
-            return []
-        count, n = self._counted(np.stack([window.counts for window in windows]), slice(None))
-        outside = (count < self._lowest * n) | (count > self._highest * n)
-        hits: list[Hit] = []
-        if outside.any():
-            rows, cells = np.nonzero(outside)
-            allowed = np.array(
-                [
-                    self._allowed(windows[row], int(cell), earliest)
-                    for row, cell in zip(rows.tolist(), cells.tolist(), strict=True)
-                ]
-            )
-            rows, cells, allowed = rows[allowed > 0], cells[allowed > 0], allowed[allowed > 0]
-            strengths = self._chances(count[rows, cells], n[rows, cells], cells) / allowed
-            hits = [
-                Hit(self._cells[cell].signal, cell, windows[row], strength)
-                for row, cell, strength in zip(rows.tolist(), cells.tolist(), strengths.tolist(), strict=True)
-                if strength <= 1
-            ]
-        self._learn(windows[0])
+        hits = self._hits(look, earliest) if (look.counts @ self._beyond > 0).any() else []
+        self._learn(look.windows[0])
         return hits
 
-    def _chances(self, count: Ints, n: Ints, cells: Ints) -> Floats:
-        below, above = beyond_tolerance(count, n, self._lowest[cells], self._highest[cells])
-        return np.minimum(below, above)
+    def _hits(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
+        count, n = self._counted(look.counts, slice(None))
+        rows, cells = np.nonzero((count < self._lowest * n) | (count > self._highest * n))
+        pairs = zip(rows.tolist(), cells.tolist(), strict=True)
+        allowed = np.array([self._allowed(look.windows[row], cell, earliest) for row, cell in pairs])
+        rows, cells, allowed = rows[allowed > 0], cells[allowed > 0], allowed[allowed > 0]
+        below, above = beyond_tolerance(count[rows, cells], n[rows, cells], self._lowest[cells], self._highest[cells])
+        strengths = np.minimum(below, above) / allowed
+        return [
+            Hit(self._cells[cell].signal, cell, look.windows[row], strength)
+            for row, cell, strength in zip(rows.tolist(), cells.tolist(), strengths.tolist(), strict=True)
+            if strength <= 1
+        ]
 
     def _allowed(self, window: Window, cell: int, earliest: Mapping[Signal, int]) -> float:
         signal = self._cells[cell].signal

@@ -35,11 +35,13 @@ class Look:
     """A block is full.
 
     Attributes:
-        windows: The windows that end with it and are looked at now.
+        windows: The windows that end with it and are looked at now; the first of them is that block.
+        counts: Their counts, shape ``(windows, size)``.
         time: Latest time of any row so far.
     """
 
     windows: list[Window]
+    counts: Ints
     time: float
 
 
@@ -98,9 +100,10 @@ class Stream:
         ends = [*range(self._block - self._held, n, self._block), n]
         starts = [0, *ends[:-1]]
         counts = self._counted(places, starts, ends)
+        began, ended = np.minimum.reduceat(time, starts).tolist(), np.maximum.reduceat(time, starts).tolist()
         looks = []
         for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            if look := self._take(counts[row], time[start:end]):
+            if look := self._take(counts[row], end - start, began[row], ended[row]):
                 looks.append(look)
         return looks
 
@@ -112,17 +115,16 @@ class Stream:
         flat = np.bincount(np.concatenate([each + shift for each in places]), minlength=len(starts) * self._size)
         return flat.reshape(len(starts), self._size)
 
-    def _take(self, counts: Ints, time: Floats) -> Look | None:
-        began, ended = float(time.min()), float(time.max())
+    def _take(self, counts: Ints, rows: int, began: float, ended: float) -> Look | None:
         self._began = began if self._began is None else min(began, self._began)
         self._ended = ended if self._ended is None else max(ended, self._ended)
         self._counts = self._counts + counts
-        self._held += time.size
+        self._held += rows
         if self._held < self._block:
             return None
         windows = self.windows.push(self._counts, self._began)
         self._counts, self._held, self._began = np.zeros(self._size, dtype=np.int64), 0, None
-        return Look(windows, self._ended)
+        return Look(windows, np.array([window.counts for window in windows]), self._ended)
 
     def state(self) -> StreamState:
         """What was counted."""

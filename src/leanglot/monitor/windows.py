@@ -5,8 +5,7 @@ Journal on Computing 31, 2002) with aligned buckets: those of scale ``j`` hold `
 that. Which windows there are at which time follows from the number of blocks alone, never from what was counted.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -49,16 +48,8 @@ class WindowsState(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Bucket:
-    first: int
-    blocks: int
-    began: float
-    counts: Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """A window that ends with the newest block.
+    """Blocks side by side: a window that is looked at, or a bucket of a window.
 
     Attributes:
         first: Number of its first block, from 0.
@@ -110,8 +101,11 @@ class Windows:
     def __init__(self, state: WindowsState | None = None) -> None:
         begun = WindowsState() if state is None else state
         self.blocks = begun.blocks
-        self._scales: list[list[_Bucket]] = [
-            [_Bucket(each.first, 1 << scale, each.began, np.asarray(each.counts, dtype=np.int64)) for each in held]
+        self._scales: list[list[Window]] = [
+            [
+                Window(each.first, 1 << scale, 1 << scale, each.began, np.asarray(each.counts, dtype=np.int64))
+                for each in held
+            ]
             for scale, held in enumerate(begun.scales)
         ]
 
@@ -126,8 +120,8 @@ class Windows:
             The windows to look at now, all ending with this block: itself, and those of two and three buckets of each
             scale that it completes. On average that is five of them.
         """
-        bucket = _Bucket(self.blocks, 1, began, counts)
-        found = [Window(bucket.first, 1, 1, began, counts)]
+        bucket = Window(self.blocks, 1, 1, began, counts)
+        found = [bucket]
         self.blocks += 1
         for scale in range(len(self._scales) + 1):
             if scale == len(self._scales):
@@ -135,11 +129,15 @@ class Windows:
             held = self._scales[scale]
             held.append(bucket)
             del held[:-_KEPT]
-            found += [_joined(held[-length:], 1 << scale) for length in (2, 3) if len(held) >= length]
-            if not bucket.first >> scale & 1:  # the first of a pair
+            if len(held) == 1:
                 break
-            old, new = held[-2:]
-            bucket = _Bucket(old.first, 2 << scale, min(old.began, new.began), old.counts + new.counts)
+            pair = _joined(held[-2], bucket)
+            found.append(pair)
+            if len(held) > 2:
+                found.append(_joined(held[-3], pair))
+            if not bucket.first >> scale & 1:  # the first of two that are merged
+                break
+            bucket = replace(pair, hop=pair.blocks)
         return found
 
     def newest(self, blocks: int) -> Window | None:
@@ -150,15 +148,16 @@ class Windows:
         """
         if not self.blocks:
             return None
-        newer: list[_Bucket] = []
+        newer: Window | None = None
         for scale, held in enumerate(self._scales):
-            for length in range(1, len(held) + 1):
-                # Behind a pair stands the bucket that it was merged to: only the unmerged one counts on its own.
-                chosen = [*held[-length:], *newer]
-                if self.blocks - chosen[0].first >= min(blocks, self.blocks):
-                    return _joined(chosen, 1 << scale)
+            chosen = newer
+            for bucket in reversed(held):
+                chosen = _joined(bucket, chosen)
+                if chosen.blocks >= min(blocks, self.blocks):
+                    return chosen
+            # The last bucket of a scale is merged to the next one's last where their number is even.
             if self.blocks >> scale & 1:
-                newer = [held[-1], *newer]
+                newer = _joined(held[-1], newer)
         raise AssertionError("the largest buckets reach back to the first block")
 
     def widest(self) -> list[tuple[int, float]]:
@@ -182,15 +181,14 @@ class Windows:
         )
 
 
-def _joined(buckets: Sequence[_Bucket], hop: int) -> Window:
-    counts = buckets[0].counts.copy()
-    for each in buckets[1:]:
-        counts += each.counts
-    newest = buckets[-1]
+def _joined(older: Window, newer: Window | None) -> Window:
+    """Two windows of which one begins where the other ends, with the older one's hop."""
+    if newer is None:
+        return older
     return Window(
-        first=buckets[0].first,
-        blocks=newest.first + newest.blocks - buckets[0].first,
-        hop=hop,
-        began=min(each.began for each in buckets),
-        counts=counts,
+        first=older.first,
+        blocks=older.blocks + newer.blocks,
+        hop=older.hop,
+        began=min(older.began, newer.began),
+        counts=older.counts + newer.counts,
     )
