@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leanglot.familiar.benchmark import MultilingualModelBenchmark
     from leanglot.familiar.evaluator import PerLanguageEvaluator
     from leanglot.familiar.metrics import LanguageMetrics
+    from leanglot.familiar.monitor import MultilingualMonitor
     from leanglot.familiar.recommending import recommend
     from leanglot.familiar.scenarios import CostBenefitAnalyzer, OptimizationScenario
     from leanglot.pipeline import optimize
@@ -41,6 +42,7 @@ _HOMES: Final = {
     "LeanglotError": "leanglot.errors",
     "MagnitudePruning": "leanglot.techniques",
     "MultilingualModelBenchmark": "leanglot.familiar.benchmark",
+    "MultilingualMonitor": "leanglot.familiar.monitor",
     "OptimizationScenario": "leanglot.familiar.scenarios",
     "PerLanguageEvaluator": "leanglot.familiar.evaluator",
     "RepairConfig": "leanglot.config",
@@ -74,6 +76,7 @@ __all__ = [
     "LeanglotError",
     "MagnitudePruning",
     "MultilingualModelBenchmark",
+    "MultilingualMonitor",
     "OptimizationScenario",
     "PerLanguageEvaluator",
     "RepairConfig",

@@ -60,8 +60,8 @@ def healths(
 
 def _health(own: LanguageWatch, around: _Circumstances) -> LanguageHealth:
     last_hour = sum(around.per_minute)
-    detectable = None
-    estimate = Share(n=0, reason="there is no baseline")
+    detectable = None if own.detector is None else own.detector.detectable_drop()
+    estimate = Share(n=0, reason="there is no baseline") if own.detector is None else own.detector.estimate()
     health, reason = _state(own, around, detectable, estimate)
     baseline = around.baseline
     return LanguageHealth(
@@ -86,7 +86,7 @@ def _health(own: LanguageWatch, around: _Circumstances) -> LanguageHealth:
 def _state(own: LanguageWatch, around: _Circumstances, detectable: float | None, estimate: Share) -> tuple[Health, str]:
     if around.alerts:
         return "alert", around.alerts[0].message
-    if around.baseline is None:
+    if own.detector is None:
         return (
             "no baseline",
             "The model was not judged in this language: predictions are counted, and nothing is tested.",

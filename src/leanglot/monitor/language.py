@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.monitor.detector import Detector, DetectorState
 from leanglot.monitor.events import Events, Floats
+from leanglot.monitor.findings import Finding
 from leanglot.monitor.last_hour import LastHour, SlotState
 from leanglot.monitor.pending import shortened
 from leanglot.monitor.recent import MinuteCounts, MinuteState, Outcomes
@@ -28,6 +30,7 @@ class LanguageState(BaseModel):
         labelled: All labelled predictions.
         variants: Predictions by variant.
         shadow: Where the baseline model answered as well.
+        detector: The tests; None without a baseline.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +42,7 @@ class LanguageState(BaseModel):
     labelled: int = Field(ge=0)
     variants: dict[str, int]
     shadow: ShadowCounts
+    detector: DetectorState | None
 
 
 class LanguageWatch:
@@ -46,9 +50,11 @@ class LanguageWatch:
 
     Args:
         kept: How many of the newest labelled predictions are kept.
+        detector: The tests against the baseline; None where there is no baseline.
     """
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, detector: Detector | None) -> None:
+        self.detector = detector
         self.predictions = 0
         self.minutes = MinuteCounts()
         self.hour = LastHour()
@@ -56,31 +62,39 @@ class LanguageWatch:
         self.variants: Counter[str] = Counter()
         self.shadow = ShadowTally()
 
-    def add(self, events: Events) -> None:
+    def add(self, events: Events) -> tuple[Finding, ...]:
         """Take predictions of this language.
 
         Args:
             events: At least one; their times never fall, and are none before those that were taken.
+
+        Returns:
+            What opened or ended.
         """
         self.predictions += len(events)
         self.minutes.add(events.time)
         self.hour.add(events.time, events.latency_ms, events.confidence)
         self._count_variants(events.variant)
+        found = () if self.detector is None else self.detector.add(events)
         rows = [row for row, label in enumerate(events.label) if label is not None]
         if not rows:
-            return
+            return found
         correct = np.array([events.prediction[row] == events.label[row] for row in rows], dtype=np.bool_)
-        self.labelled(events.time[rows], correct, events.confidence[rows])
+        return found + self.labelled(events.time[rows], correct, events.confidence[rows])
 
-    def labelled(self, times: Floats, correct: NDArray[np.bool_], confidence: Floats) -> None:
+    def labelled(self, times: Floats, correct: NDArray[np.bool_], confidence: Floats) -> tuple[Finding, ...]:
         """Take what became known of predictions that were taken before.
 
         Args:
             times: When they were predicted.
             correct: Whether they were right.
             confidence: NaN where it was not logged.
+
+        Returns:
+            What opened or ended.
         """
         self.outcomes.add(correct)
+        return () if self.detector is None else self.detector.add_outcomes(times, correct, confidence)
 
     def _count_variants(self, variants: tuple[str, ...]) -> None:
         for name, number in Counter(map(shortened, filter(None, variants))).items():
@@ -97,17 +111,19 @@ class LanguageWatch:
             labelled=self.outcomes.seen,
             variants=dict(self.variants),
             shadow=self.shadow.state(),
+            detector=None if self.detector is None else self.detector.state(),
         )
 
 
-def restored(state: LanguageState, kept: int) -> LanguageWatch:
+def restored(state: LanguageState, kept: int, detector: Detector | None) -> LanguageWatch:
     """The language that goes on from a stored state.
 
     Args:
         state: What `LanguageWatch.state` gave.
         kept: How many of the newest labelled predictions are kept.
+        detector: The tests, restored; None where there is no baseline.
     """
-    found = LanguageWatch(kept)
+    found = LanguageWatch(kept, detector)
     found.predictions = state.predictions
     found.minutes = MinuteCounts(state.minutes)
     found.hour = LastHour.restored(state.slots)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import logsumexp
 
+from leanglot.monitor.events import Floats
 from leanglot.monitor.shares import share_of
 from leanglot.results.monitoring import ShadowFlips
 
@@ -104,7 +105,7 @@ def _verdict(tally: ShadowTally, judged: int) -> Literal["safe", "harmed", "inco
     return "inconclusive"
 
 
-def log_evidence(up: int, n: int, down: int, margin: float) -> float:
+def log_evidence(up: ArrayLike, n: ArrayLike, down: ArrayLike, margin: float) -> Floats:
     """Logarithm of the evidence that steps of 1, 0 and -1 have a mean above ``-margin``.
 
     It is what a gambler has won who bets, at each step, fixed stakes on the step plus the margin, with an equal part of
@@ -116,16 +117,19 @@ def log_evidence(up: int, n: int, down: int, margin: float) -> float:
     Statistical Society B 86 (2024), with constant stakes, so that it depends on the counts alone.
 
     Args:
-        up: Steps of 1.
+        up: Steps of 1, any shape.
         n: All steps.
         down: Steps of -1.
         margin: From 0 on, below 1.
     """
+    gained, lost = np.asarray(up, dtype=np.float64), np.asarray(down, dtype=np.float64)
+    same = np.asarray(n, dtype=np.float64) - gained - lost
     # A step of -1 loses the stake times 1 - margin, which must stay below all the money.
     stakes = np.geomspace(1e-3, 0.999, _STAKES) / (1 - margin)
     money = (
-        up * np.log1p(stakes * (1 + margin))
-        + (n - up - down) * np.log1p(stakes * margin)
-        + down * np.log1p(-stakes * (1 - margin))
+        np.multiply.outer(np.log1p(stakes * (1 + margin)), gained)
+        + np.multiply.outer(np.log1p(stakes * margin), same)
+        + np.multiply.outer(np.log1p(-stakes * (1 - margin)), lost)
     )
-    return float(logsumexp(money) - math.log(_STAKES))
+    found: Floats = np.logaddexp.reduce(money, axis=0) - math.log(_STAKES)
+    return found

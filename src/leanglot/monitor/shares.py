@@ -3,7 +3,7 @@
 from typing import Final
 
 from leanglot.results.monitoring import Share
-from leanglot.stats.intervals import share_bound
+from leanglot.stats.two_samples import share_high, share_low
 
 _TAIL: Final = 0.025
 
@@ -18,5 +18,5 @@ def share_of(count: int, n: int, reason: str = "nothing was counted yet") -> Sha
     """
     if n == 0:
         return Share(n=0, reason=reason)
-    low = 1 - share_bound(n - count, n, _TAIL)
-    return Share(n=n, value=count / n, low=low, high=share_bound(count, n, _TAIL))
+    low, high = float(share_low(count, n, _TAIL)), float(share_high(count, n, _TAIL))
+    return Share(n=n, value=count / n, low=low, high=high)

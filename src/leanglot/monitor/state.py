@@ -13,6 +13,7 @@ from leanglot.monitor.language import LanguageState
 from leanglot.monitor.pending import PendingState
 from leanglot.monitor.recent import MinuteState
 from leanglot.monitor.rules import Rules
+from leanglot.monitor.traffic import TrafficState
 from leanglot.results.monitor_baseline import MonitorBaseline
 
 
@@ -44,6 +45,7 @@ class WatchState(BaseModel):
         minutes: Those of the last 60 minutes.
         languages: By name, in the order in which they came to be watched.
         pending: Predictions that wait for their label, by language.
+        traffic: The mix of languages; None without a baseline.
         alerts: The alerts.
         counters: What was skipped, refused or unusual.
     """
@@ -58,6 +60,7 @@ class WatchState(BaseModel):
     minutes: MinuteState
     languages: dict[str, LanguageState]
     pending: dict[str, PendingState]
+    traffic: TrafficState | None
     alerts: AlertBookState
     counters: dict[str, int]
 

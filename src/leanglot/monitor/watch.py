@@ -10,6 +10,7 @@ import numpy as np
 
 from leanglot.errors import DataError
 from leanglot.monitor.alert_book import AlertBook
+from leanglot.monitor.detector import Detector, DetectorState, references
 from leanglot.monitor.events import Events, LateLabel, Reading, ShadowAnswer
 from leanglot.monitor.grouping import by_language, never_back
 from leanglot.monitor.health import healths
@@ -19,7 +20,8 @@ from leanglot.monitor.pending import Pending, PendingLabels, shortened, waiting
 from leanglot.monitor.recent import MinuteCounts
 from leanglot.monitor.rules import Rules
 from leanglot.monitor.state import WatchState, check_origin, origin_of
-from leanglot.monitor.wording import notes
+from leanglot.monitor.traffic import Traffic, TrafficState
+from leanglot.monitor.wording import EVERYTHING, notes
 from leanglot.results.monitor_baseline import MonitorBaseline
 from leanglot.results.monitoring import Alert, Snapshot
 
@@ -34,13 +36,25 @@ class Watch:
         baseline: What is compared with; None counts, and tests nothing.
         rules: How it is tested; None takes the usual ones.
         languages: Languages that are watched from the start, beside those of the baseline.
+        state: Where to go on: what `state` gave, under the same baseline and rules; None begins.
+
+    Raises:
+        RunError: The state belongs to another baseline or other rules.
     """
 
     def __init__(
-        self, baseline: MonitorBaseline | None, rules: Rules | None = None, languages: Iterable[str] = ()
+        self,
+        baseline: MonitorBaseline | None,
+        rules: Rules | None = None,
+        languages: Iterable[str] = (),
+        state: WatchState | None = None,
     ) -> None:
         self.baseline = baseline
         self.rules = Rules() if rules is None else rules
+        self._references = {} if baseline is None else references(baseline)
+        if state is not None:
+            self._resume(state)
+            return
         self._began: float | None = None
         self._newest = -math.inf
         self._predictions = 0
@@ -48,9 +62,11 @@ class Watch:
         self._pending = PendingLabels()
         self._alerts = AlertBook()
         self._counters: Counter[str] = Counter()
-        self._languages: dict[str, LanguageWatch] = {}
-        for tag in dict.fromkeys([*languages, *(baseline.languages if baseline else ())]):
-            self._languages[tag] = LanguageWatch(self.rules.recent)
+        self._traffic = self._mix(None)
+        self._languages = {
+            tag: LanguageWatch(self.rules.recent, self._detector(tag, None))
+            for tag in dict.fromkeys([*languages, *sorted(self._references)])
+        }
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -93,7 +109,8 @@ class Watch:
 
     def detectable_drop(self, language: str) -> float | None:
         """Smallest drop of accuracy that would have been found by now; None where not even a total loss."""
-        return None
+        detector = self._languages[language].detector
+        return None if detector is None else detector.detectable_drop()
 
     def snapshot(self, now: datetime | None = None) -> Snapshot:
         """Everything that is known.
@@ -126,6 +143,7 @@ class Watch:
             minutes=self._minutes.state(),
             languages={name: own.state() for name, own in self._languages.items()},
             pending=self._pending.state(),
+            traffic=None if self._traffic is None else self._traffic.state(),
             alerts=self._alerts.state(),
             counters=dict(self._counters),
         )
@@ -142,18 +160,20 @@ class Watch:
         Raises:
             RunError: They are others.
         """
-        found = cls(baseline, rules)
-        check_origin(state, baseline, found.rules)
-        found._resume(state)
-        return found
+        return cls(baseline, rules, state=state)
 
     def _resume(self, state: WatchState) -> None:
+        check_origin(state, self.baseline, self.rules)
         self._began = state.began
         self._newest = -math.inf if state.newest is None else state.newest
         self._predictions = state.predictions
         self._minutes = MinuteCounts(state.minutes)
-        self._languages = {name: restored(own, self.rules.recent) for name, own in state.languages.items()}
+        self._languages = {
+            name: restored(own, self.rules.recent, self._detector(name, own.detector))
+            for name, own in state.languages.items()
+        }
         self._pending = PendingLabels.restored(state.pending)
+        self._traffic = self._mix(state.traffic)
         self._alerts = AlertBook(state.alerts)
         self._counters = Counter(state.counters)
 
@@ -167,8 +187,10 @@ class Watch:
         names = {language: self._name(language) for language in dict.fromkeys(events.language)}
         opened: list[Alert] = []
         for name, own in by_language(events, names):
-            self._languages[name].add(own)
+            opened += self._alerts.update(name, self._languages[name].add(own))
             self._pending.add(name, waiting(own))
+        if self._traffic is not None:
+            opened += self._alerts.update(EVERYTHING, self._traffic.add(events, names))
         return opened
 
     def _shadowed(self, answer: ShadowAnswer) -> None:
@@ -196,11 +218,12 @@ class Watch:
             for row, label in rows:
                 if row.shadow is not None:
                     own.shadow.became_known(label, row.prediction, row.shadow)
-            own.labelled(
+            findings = own.labelled(
                 np.array([row.time for row, _ in rows]),
                 np.array([row.prediction == label for row, label in rows], dtype=np.bool_),
                 np.array([row.confidence for row, _ in rows]),
             )
+            opened += self._alerts.update(language, findings)
         return opened
 
     def _name(self, language: str) -> str:
@@ -208,8 +231,16 @@ class Watch:
         if language in self._languages:
             return language
         name = language if len(self._languages) < self.rules.max_languages else OTHER
-        self._languages.setdefault(name, LanguageWatch(self.rules.recent))
+        self._languages.setdefault(name, LanguageWatch(self.rules.recent, None))
         return name
+
+    def _detector(self, language: str, state: DetectorState | None) -> Detector | None:
+        reference = self._references.get(language)
+        budget = self.rules.budget(max(1, len(self._references)))
+        return None if reference is None else Detector(reference, budget, self.rules, state)
+
+    def _mix(self, state: TrafficState | None) -> Traffic | None:
+        return Traffic(sorted(self._references), self.rules, state) if self._references else None
 
     def _count(self, counters: Mapping[str, int]) -> None:
         self._counters.update({name: number for name, number in counters.items() if number})

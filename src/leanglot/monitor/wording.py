@@ -6,6 +6,8 @@ from typing import Final
 from leanglot.errors import DataError
 from leanglot.languages import display_name
 from leanglot.monitor.events import UNDETERMINED
+from leanglot.monitor.findings import Finding
+from leanglot.monitor.moments import moment
 from leanglot.monitor.pending import MOST_PENDING
 from leanglot.results.monitor_baseline import MonitorBaseline
 from leanglot.results.monitoring import Signal
@@ -77,9 +79,35 @@ def advice(signal: Signal) -> str:
     return _ADVICE[signal]
 
 
-def points(fraction: float) -> str:
-    """A difference of shares in points, with its sign."""
-    return f"{fraction * 100:+.1f}".replace("-", "−")
+def message(language: str, finding: Finding) -> str:
+    """What changed, with the numbers.
+
+    Args:
+        language: Canonical tag; ``*`` for the mix of languages.
+        finding: The change.
+    """
+    verb = "rose" if finding.now > finding.baseline else "fell"
+    change = f"from {finding.baseline:.1%} to {finding.now:.1%} ({_interval(finding)} points)"
+    since = f"of {finding.n:,} since {moment(finding.since):%Y-%m-%d %H:%M} UTC"
+    name = language_name(language)
+    if finding.signal == "accuracy":
+        return f"{name}: the accuracy {verb} {change} over the labelled ones {since}."
+    if finding.signal == "estimate":
+        return f"{name}: the accuracy estimated from the confidence {verb} {change} over predictions {since}."
+    if finding.signal == "latency":
+        return (
+            f"{name}: {finding.now:.1%} are {finding.what}, where {finding.baseline:.1%} are allowed, over those "
+            f"{since}."
+        )
+    return f"{name}: the share of {finding.what} {verb} {change} over those {since}."
+
+
+def _interval(finding: Finding) -> str:
+    """By how many points it changed, and the interval."""
+    change, low, high = (
+        f"{value * 100:+.1f}".replace("-", "−") for value in (finding.now - finding.baseline, finding.low, finding.high)
+    )
+    return f"{change}, between {low} and {high}"
 
 
 def notes(baseline: MonitorBaseline | None, counters: Mapping[str, int]) -> tuple[str, ...]:
