@@ -12,6 +12,7 @@ from leanglot.monitor.events import Reading
 from leanglot.monitor.log_files import FileState, fresh, has_more, is_rotated, is_table, marked
 from leanglot.monitor.log_lines import LONGEST_LINE, is_whole, take_lines
 from leanglot.monitor.log_rows import FaultNote, LogRows
+from leanglot.monitor.moments import LATEST
 from leanglot.monitor.parquet_log import parquet_rows
 from leanglot.monitor.rotation import Settled, settle
 
@@ -61,7 +62,7 @@ class Follower:
         """How far each file was read."""
         return (*self._settled.states.values(), *self._settled.gone)
 
-    def look(self, latest: float = math.inf, limit: int = STEP_BYTES, *, final: bool = False) -> Look:
+    def look(self, latest: float = LATEST, limit: int = STEP_BYTES, *, final: bool = False) -> Look:
         """Read what is new.
 
         Args:
@@ -73,16 +74,14 @@ class Follower:
         self._settled = found = settle(self.states(), self._places)
         notes = [*found.notes, *_lost(before, found)]
         self._tables = {path: rows for path, rows in self._tables.items() if path in found.states}
-        for path, stat in found.stats.items():
-            if path not in found.states:
-                found.states[path] = fresh(path, stat, _first_time(path, latest))
+        notes += _meet(found, latest)
         rows, waiting = LogRows(latest), set[Path]()
         while limit > 0 and (unread := [path for path in self._unread() if path not in waiting]):
             path = min(unread, key=self._time)
             try:
                 used = self._read(path, rows, min(limit, _CHUNK) if len(unread) > 1 else limit, final=final)
             except (OSError, DataError) as error:
-                notes.append(f"{path} was skipped: {_told(error)}")
+                notes.append(f"{path} was skipped: {_told(error)}.")
                 used = 0
             if not used:
                 waiting.add(path)
@@ -119,10 +118,11 @@ class Follower:
             file.seek(state.offset)
             chunk = file.read(size)
             if b"\n" not in chunk and len(chunk) <= LONGEST_LINE:
-                chunk += file.read(LONGEST_LINE + 1 - len(chunk))
+                chunk += file.readline(LONGEST_LINE + 1 - len(chunk))
             used, skipping = _take(chunk, rows, state, final=final and state.offset + len(chunk) >= now.st_size)
             update = {"time": rows.newest, "skipping": skipping}
-            self._settled.states[path] = marked(state, file, state.offset + used).model_copy(update=update)
+            after = marked(state, file, state.offset + used, now)
+            self._settled.states[path] = after.model_copy(update=update)
         return used
 
     def _read_table(self, path: Path, state: FileState, rows: LogRows) -> int:
@@ -162,6 +162,23 @@ def _take(chunk: bytes, rows: LogRows, state: FileState, *, final: bool) -> tupl
     return end, False
 
 
+def _meet(found: Settled, latest: float) -> list[str]:
+    """Take in the files of which nothing was read.
+
+    Returns:
+        Why some could not be, one sentence each.
+    """
+    notes = []
+    for path, stat in found.stats.items():
+        state = found.states.get(path)
+        if state is None or (state.offset == 0 and state.time is None and not state.finished):
+            try:
+                found.states[path] = fresh(path, stat, _first_time(path, latest))
+            except OSError as error:
+                notes.append(f"{path} was skipped: {_told(error)}.")
+    return notes
+
+
 def _first_time(path: Path, latest: float) -> float | None:
     """Time of a file's first entry, by which it is known which of several files comes first."""
     rows = LogRows(latest)
@@ -187,4 +204,4 @@ def _lost(before: list[Path], found: Settled) -> list[str]:
 
 
 def _told(error: OSError | DataError) -> str:
-    return error.message if isinstance(error, DataError) else error.strerror or str(error)
+    return (error.message if isinstance(error, DataError) else error.strerror or str(error)).rstrip(".")

@@ -24,11 +24,11 @@ class FileState(BaseModel):
         device: Number of its file system.
         inode: Its number there; a file that is renamed keeps it.
         offset: What was read: bytes of lines, rows of a table.
-        head: Digest of its first bytes that were read.
+        head: Digest of its first bytes, of lines only.
         head_bytes: How many.
-        tail: Digest of the last bytes that were read.
+        tail: Digest of the last bytes that were read, of lines only.
         size: Bytes of a table, which is written once; 0 for lines.
-        modified_ns: When a table was written; 0 for lines.
+        modified_ns: When it was written last, as of the last look.
         time: Time of the entry before, in seconds since 1970; of the first one before anything was read.
         skipping: Whether the offset lies within a line that is too long.
         finished: Whether a table was read to its end.
@@ -82,13 +82,24 @@ def _within(place: Path) -> list[Path]:
 
 
 def fresh(path: Path, found: os.stat_result, time: float | None) -> FileState:
-    """A file of which nothing was read."""
-    if is_table(path):
-        size, modified = found.st_size, found.st_mtime_ns
-        return FileState(
-            path=path, kind="table", device=found.st_dev, inode=found.st_ino, size=size, modified_ns=modified, time=time
-        )
-    return FileState(path=path, kind="lines", device=found.st_dev, inode=found.st_ino, time=time)
+    """A file of which nothing was read.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    table = is_table(path)
+    state = FileState(
+        path=path,
+        kind="table" if table else "lines",
+        device=found.st_dev,
+        inode=found.st_ino,
+        size=found.st_size if table else 0,
+        time=time,
+    )
+    if table:
+        return state.model_copy(update={"modified_ns": found.st_mtime_ns})
+    with path.open("rb") as file:
+        return marked(state, file, 0, found)
 
 
 def is_table(path: Path) -> bool:
@@ -107,32 +118,38 @@ def is_same(state: FileState, path: Path, found: os.stat_result) -> bool:
         return False
     if state.kind == "table":
         return (state.size, state.modified_ns) == (found.st_size, found.st_mtime_ns)
-    # What did not grow is not opened; if it was written anew, that shows as soon as it grows.
-    return found.st_size == state.offset or is_continuation(state, path, found)
+    unchanged = (found.st_size, found.st_mtime_ns) == (state.offset, state.modified_ns)
+    return unchanged or is_continuation(state, path, found)
 
 
 def is_continuation(state: FileState, path: Path, found: os.stat_result) -> bool:
     """Whether a file begins with what was read, as a copy does."""
-    if state.kind == "table" or found.st_size < state.offset:
+    if state.kind == "table" or found.st_size < max(state.offset, state.head_bytes):
         return False
     try:
         with path.open("rb") as file:
-            return _begins_as_read(state, file)
+            return (_head(file, state.head_bytes), _tail(file, state.offset)) == (state.head, state.tail)
     except OSError:
         return False
 
 
-def _begins_as_read(state: FileState, file: BinaryIO) -> bool:
-    if state.offset == 0:
-        return True
-    return (_head(file, state.head_bytes), _tail(file, state.offset)) == (state.head, state.tail)
+def marked(state: FileState, file: BinaryIO, offset: int, found: os.stat_result) -> FileState:
+    """The state with everything before an offset read.
 
-
-def marked(state: FileState, file: BinaryIO, offset: int) -> FileState:
-    """The state with everything before an offset read."""
-    head_bytes = min(_PROBE, offset)
-    head = state.head if head_bytes == state.head_bytes else _head(file, head_bytes)
-    update = {"offset": offset, "head": head, "head_bytes": head_bytes, "tail": _tail(file, offset)}
+    Args:
+        state: The state before.
+        file: The open file.
+        offset: Up to where it was read.
+        found: What the file system said of it before that.
+    """
+    head_bytes = min(_PROBE, found.st_size)
+    update = {
+        "offset": offset,
+        "head": state.head if head_bytes == state.head_bytes else _head(file, head_bytes),
+        "head_bytes": head_bytes,
+        "tail": _tail(file, offset),
+        "modified_ns": found.st_mtime_ns,
+    }
     return state.model_copy(update=update)
 
 

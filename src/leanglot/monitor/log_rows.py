@@ -14,6 +14,7 @@ import numpy as np
 from leanglot.data.scripts import main_script
 from leanglot.languages import canonical_or_none
 from leanglot.monitor.events import UNDETERMINED, Events, LateLabel, Reading, ShadowAnswer
+from leanglot.monitor.moments import LATEST
 
 Fault = Literal[
     "json", "utf8", "too_long", "missing", "type", "kind", "time", "language", "confidence", "latency", "count"
@@ -90,7 +91,7 @@ class LogRows:
         latest: Seconds since 1970; a time after it is broken, since the monitor's clock never goes back.
     """
 
-    def __init__(self, latest: float = math.inf) -> None:
+    def __init__(self, latest: float = LATEST) -> None:
         self._latest = latest
         self._predictions: list[_Prediction] = []
         self._labels: list[LateLabel] = []

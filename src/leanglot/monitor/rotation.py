@@ -61,13 +61,14 @@ def _find(state: FileState, named: Mapping[Path, os.stat_result], settled: Settl
     candidates = {path: found for path, found in {**named, **beside}.items() if path not in settled.states}
     place = _place(state, candidates)
     if place is not None:
-        settled.states[place] = state.model_copy(update={"path": place})
-        settled.stats[place] = candidates[place]
+        found = settled.stats[place] = candidates[place]
+        update = {"path": place, "device": found.st_dev, "inode": found.st_ino}
+        settled.states[place] = state.model_copy(update=update)
         if place in beside and place != state.path:
             _add_later(place, beside, settled)
             settled.notes.append(f"{state.path} was rotated; it is read on in {place}.")
     elif state.path in named:
-        if state.offset:
+        if state.offset or state.head_bytes:
             settled.notes.append(_replaced(state, named[state.path]))
     else:
         settled.gone.append(state)
@@ -77,7 +78,7 @@ def _place(state: FileState, candidates: Mapping[Path, os.stat_result]) -> Path 
     """Where a file is now: under another name, else where a copy of it is."""
     for test in (is_same, is_continuation):
         for path, found in candidates.items():
-            if (state.offset or test is is_same) and test(state, path, found):
+            if (state.head_bytes or test is is_same) and test(state, path, found):
                 return path
     return None
 
