@@ -17,6 +17,7 @@ from typing import Final, Self
 
 import numpy as np
 from scipy.optimize import isotonic_regression
+from scipy.special import expit, logit
 from scipy.stats import beta
 
 from leanglot.monitor.events import Floats, Ints
@@ -30,9 +31,11 @@ from leanglot.stats.two_samples import mean_at_most, mean_high, mean_low, share_
 
 BINS: Final = len(CONFIDENCE_ENDS) + 1
 BORROWED: Final = 20.0
-"""Examples that all languages' calibration is worth in each bin of one language."""
+"""Examples that all languages' calibration, shifted to a language's own accuracy, is worth in each of its bins."""
 
 _STATED: Final = 2.0  # examples that the stated confidence is worth where no language has any
+_SHIFTS: Final = 1.0  # standard deviation of the languages' shifts, in logits, that is thought likely beforehand
+_STEPS: Final = 30
 _Z: Final = 1.96
 _CONTRADICTED_Z: Final = 3.29  # one in 1,000
 _LEAST_LABELLED: Final = 100
@@ -44,28 +47,34 @@ class Calibration:
 
     Attributes:
         values: It never falls with the confidence, shape ``(BINS,)``.
-        low: Lower ends of the 95% intervals.
+        low: Lower ends of the 95% intervals, each bin by itself.
         high: Upper ends of them.
+        common: Standard error that all bins have in common, shape ``(BINS,)``.
     """
 
     values: Floats
     low: Floats
     high: Floats
+    common: Floats
 
     @classmethod
     def of(cls, own: LanguageBaseline, pooled: Floats) -> Self:
-        """The calibration of a language, drawn towards that of all languages where it has few examples.
+        """The calibration of a language.
+
+        The curve of all languages is shifted, in logits, until it fits the language's accuracy; where a bin has few
+        examples, its share is drawn towards that.
 
         Args:
             own: What the model did in it.
             pooled: See `pooled_calibration`.
         """
         n, right = np.asarray(own.confidence, dtype=np.float64), np.asarray(own.confidence_correct, dtype=np.float64)
-        seen, hits = n + BORROWED, right + BORROWED * pooled
+        shifted, error = _shifted(pooled, n, right)
+        seen, hits = n + BORROWED, right + BORROWED * shifted
         values = _never_falling(hits / seen, seen)
         low = beta.ppf(INTERVAL_LEVEL / 2, np.maximum(hits, 0.5), np.maximum(seen - hits, 0.5))
         high = beta.ppf(1 - INTERVAL_LEVEL / 2, np.maximum(hits, 0.5), np.maximum(seen - hits, 0.5))
-        return cls(values, np.minimum(low, values), np.maximum(high, values))
+        return cls(values, np.minimum(low, values), np.maximum(high, values), error * shifted * (1 - shifted))
 
     def mean(self, counts: Ints) -> float:
         """Mean of the calibrated confidence of predictions counted by bin, at least one."""
@@ -74,8 +83,9 @@ class Calibration:
     def spread(self, counts: Ints) -> tuple[float, float]:
         """By how much the mean may lie too high and too low, for want of judged examples, at 95%."""
         weights = counts / counts.sum()
-        below = math.sqrt(float(np.sum((weights * (self.values - self.low)) ** 2)))
-        above = math.sqrt(float(np.sum((weights * (self.high - self.values)) ** 2)))
+        common = _Z * float(weights @ self.common)
+        below = math.hypot(float(np.linalg.norm(weights * (self.values - self.low))), common)
+        above = math.hypot(float(np.linalg.norm(weights * (self.high - self.values))), common)
         return below, above
 
 
@@ -93,6 +103,17 @@ def pooled_calibration(languages: Iterable[LanguageBaseline]) -> Floats:
     ends = np.array([0.0, *CONFIDENCE_ENDS, 1.0])
     stated = (ends[:-1] + ends[1:]) / 2
     return _never_falling((right + _STATED * stated) / (n + _STATED), n + _STATED)
+
+
+def _shifted(pooled: Floats, n: Floats, right: Floats) -> tuple[Floats, float]:
+    """The pooled curve with the likeliest shift in logits for a language, and the shift's standard error (Newton)."""
+    logits, shift, information = logit(np.clip(pooled, 1e-4, 1 - 1e-4)), 0.0, 1 / _SHIFTS**2
+    for _ in range(_STEPS):
+        share = expit(logits + shift)
+        information = float(n @ (share * (1 - share))) + 1 / _SHIFTS**2
+        step = (float(np.sum(right - n * share)) - shift / _SHIFTS**2) / information
+        shift += min(1.0, max(-1.0, step))
+    return expit(logits + shift), 1 / math.sqrt(information)
 
 
 def _never_falling(values: Floats, weights: Floats) -> Floats:

@@ -148,8 +148,11 @@ class ShareTests:
             return
         count, n = self._counts_of_reference(cells)
         level = self._reference_level(signal)
-        self._lowest[cells] = share_low(count, n, level) - watched.tolerance
-        self._highest[cells] = share_high(count, n, level) + watched.tolerance
+        low, high = share_low(count, n, level), share_high(count, n, level)
+        rest = np.array([self._cells[cell].rest for cell in cells.tolist()])
+        low, high = np.where(rest, 0.0, low), np.where(rest, 1 - low[~rest].sum(), high)
+        self._lowest[cells] = low - watched.tolerance
+        self._highest[cells] = high + watched.tolerance
         self._level[cells] = watched.level / 2 / (2 * cells.size)
 
     def _learn(self, block: Window) -> None:

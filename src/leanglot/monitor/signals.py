@@ -1,7 +1,7 @@
 """Which counts are kept of a language's predictions, and which shares of them are compared with what reference."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Final, Self
 
@@ -21,7 +21,8 @@ from leanglot.results.monitoring import Signal
 CUT_QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """The shares of ordered values are taken up to the bin ends that lie nearest to these quantiles of the reference."""
 
-_UNKNOWN: Final = 2  # without, with
+_ALL_SCRIPTS: Final = 256
+"""More than ISO 15924 has for writing systems: any of them could have been the one that the reference shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Cell:
         start: First place of its section; all from there to ``stop`` together are its n.
         stop: Place behind the section's last one.
         choices: Number of shares among which this one was chosen by looking at the reference.
+        rest: Whether it is what the reference has none of, next to the categories that it has: it is bounded by what
+            they leave, since bounds of a share hold only if it was not chosen for being absent.
     """
 
     signal: Signal
@@ -45,6 +48,7 @@ class Cell:
     start: int
     stop: int
     choices: int
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +197,11 @@ def _cells(
         cells += _nominal_cells(sections["unknown"], ("", "texts with unknown tokens"))[1:]
     if _has_reference(sections["script"], reference):
         texts = [f"texts in the script {name}" for name in scripts]
-        cells += _nominal_cells(sections["script"], [*texts, "texts in scripts that the baseline lacks"])
-    answers = [f"answers {name}" for name in labels]
-    cells += _nominal_cells(sections["labels"], [*answers, "answers that the baseline does not name"])
+        found = _nominal_cells(sections["script"], [*texts, "texts in scripts that the baseline lacks"])
+        cells += [replace(cell, choices=_ALL_SCRIPTS, rest=cell is found[-1]) for cell in found]
+    if labels:
+        answers = [f"answers {name}" for name in labels]
+        cells += _nominal_cells(sections["labels"], [*answers, "answers that the baseline does not name"])
     if latency_budget_ms is not None:
         slow = f"answers slower than {latency_budget_ms:g} ms"
         cells += _nominal_cells(sections["latency"], ("", slow))[1:]
