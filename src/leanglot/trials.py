@@ -109,12 +109,7 @@ def run_trial(
     machine = key_of(bench.environment.cpu, bench.environment.isa, bench.environment.threads, bench.effort)
     made_key = _made_key(bench, config)
     enter("making")
-    made = store.load("made", made_key, Made)
-    if made is None or not _is_whole(artifact, made.manifest):
-        made = _make(bench, config, artifact)
-        store.save("made", made_key, made)
-    else:
-        forget_lost_baseline(artifact)
+    made = _keep_made(bench, config, artifact, store, made_key)
     if config.runtime == "onnxruntime" and quantization_of(config.recipe) is None:
         bench.exports[key_of(*config.recipe)] = artifact
     opened = functools.cache(lambda: open_trial(bench, artifact, made, itself=baseline is None))
@@ -221,6 +216,17 @@ def _made_key(bench: Bench, config: CandidateConfig) -> str:
     return key_of(
         *shaping, texts, making.served if learns else (), searched, *(() if lessons is None else (lessons.digest,))
     )
+
+
+def _keep_made(bench: Bench, config: CandidateConfig, artifact: Path, store: Checkpoints, key: str) -> Made:
+    """The artifact that was made for this key, made first where there is none that is whole."""
+    made = store.load("made", key, Made)
+    if made is None or not _is_whole(artifact, made.manifest):
+        made = _make(bench, config, artifact)
+        store.save("made", key, made)
+    else:
+        forget_lost_baseline(artifact)
+    return made
 
 
 def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
