@@ -64,13 +64,17 @@ class Course:
             for finding in self._run(test, look)
         )
 
+    def has_open(self, signal: Signal) -> bool:
+        """Whether a finding of a signal is open."""
+        return signal in self._open
+
     def end(self, signal: Signal, time: float) -> tuple[Finding, ...]:
         """End an open finding whose ground is gone; nothing where none is open."""
         opened = self._open.pop(signal, None)
         if opened is None:
             return ()
         self._earliest[signal] = self.stream.windows.blocks
-        return (opened.finding.model_copy(update={"ended_at": time}),)
+        return (opened.finding.model_copy(update={"ended_at": max(time, opened.finding.found_at)}),)
 
     def _run(self, test: Test, look: Look) -> list[Finding]:
         signals = test.signals()

@@ -90,25 +90,30 @@ class Detector:
         self._shares = ShareTests(
             self._layout.cells, self._layout.reference, _watched(budget, rules), rules, state.learned if state else None
         )
-        self._estimate = (
-            None
-            if self._calibration is None
-            else EstimateTest(
-                self._calibration, np.asarray(baseline.confidence), self._confidence, budget.of("estimate"), rules
-            )
-        )
+        estimate = [] if self._calibration is None else [self._estimate_test(self._calibration, baseline, budget)]
+        self._judges_estimate = bool(estimate and estimate[0].signals())
         self._accuracy = AccuracyTest(baseline.correct, baseline.n, budget.of("accuracy"), rules.alpha)
         predictions, outcomes = (state.predictions, state.outcomes) if state else (None, None)
         self._predictions = Course(
             Stream(rules.block, self._layout.size, predictions.stream if predictions else None),
-            [self._shares, *([self._estimate] if self._estimate else [])],
+            [self._shares, *estimate],
             predictions,
         )
         self._outcomes = Course(
             Stream(rules.block, _OUTCOMES, outcomes.stream if outcomes else None), [self._accuracy], outcomes
         )
         self._detectable: tuple[int, float | None] = (0, None)
-        self._check_calibration()
+        self._holds: tuple[int, bool] = (0, True)
+
+    def _estimate_test(self, calibration: Calibration, baseline: LanguageBaseline, budget: Budget) -> EstimateTest:
+        return EstimateTest(
+            calibration,
+            np.asarray(baseline.confidence),
+            self._confidence,
+            budget.of("estimate"),
+            self._rules,
+            self._calibration_holds,
+        )
 
     @classmethod
     def restored(cls, state: DetectorState, reference: Reference, budget: Budget, rules: Rules) -> Self:
@@ -159,18 +164,18 @@ class Detector:
             As of `add`.
         """
         bins = np.where(np.isnan(confidence), BINS, bins_of(confidence, CONFIDENCE_ENDS))
-        full = self._outcomes.stream.windows.blocks
-        findings = self._outcomes.add(time, [2 * bins + correct])
-        if self._outcomes.stream.windows.blocks > full:
-            self._check_calibration()
-            if self._estimate and not self._estimate.holds:
-                findings += self._predictions.end("estimate", float(time.max()))
+        findings = self._outcomes.add(time, [2 * bins + correct]) if time.size else ()
+        if self._predictions.has_open("estimate") and not self._calibration_holds():
+            findings += self._predictions.end("estimate", float(time.max()))
         return findings
 
-    def _check_calibration(self) -> None:
-        if self._estimate and self._calibration:
+    def _calibration_holds(self) -> bool:
+        """Whether the newest full blocks of labelled predictions do not contradict the calibration."""
+        blocks = self._outcomes.stream.windows.blocks
+        if self._calibration and self._holds[0] != blocks:
             newest = self._newest(self._outcomes, closed=True)[: 2 * BINS].reshape(BINS, 2)
-            self._estimate.holds = not contradicted(self._calibration, newest.sum(axis=1), newest[:, 1])
+            self._holds = (blocks, not contradicted(self._calibration, newest.sum(axis=1), newest[:, 1]))
+        return self._holds[1]
 
     def _newest(self, course: Course, *, closed: bool = False) -> Ints:
         """Counts of about the newest predictions, as many as are told of."""
@@ -200,7 +205,7 @@ class Detector:
             return Share(
                 n=n, reason=f"{n:,} predictions have a confidence, and {self._rules.estimate_min:,} are needed"
             )
-        if self._estimate and not self._estimate.holds:
+        if not self._calibration_holds():
             return Share(
                 n=n,
                 reason="labelled predictions contradict it: among answers of like confidence, not as many are right "
@@ -212,8 +217,8 @@ class Detector:
         """Signals that have been looked at by now, in the order of their tests."""
         blocks = self._predictions.stream.windows.blocks
         seen = [signal for signal in self._shares.signals() if blocks > self._shares.origin(signal)]
-        if self._estimate and blocks:
-            seen += self._estimate.signals()
+        if self._judges_estimate and blocks:
+            seen.append("estimate")
         return (*seen, *(self._accuracy.signals() if self._outcomes.stream.windows.blocks else ()))
 
 

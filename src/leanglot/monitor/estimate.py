@@ -11,7 +11,7 @@ monotone calibration in place of raw confidences.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -177,19 +177,26 @@ class EstimateTest:
         place: First place of the confidence's bins in the counts of a window.
         level: Error level of all its looks together.
         rules: Tolerance, error level and least numbers.
+        holds: Tells whether labelled predictions do not contradict the calibration; nothing is found where they do.
     """
 
-    def __init__(self, calibration: Calibration, reference: Ints, place: int, level: float, rules: Rules) -> None:
+    def __init__(
+        self,
+        calibration: Calibration,
+        reference: Ints,
+        place: int,
+        level: float,
+        rules: Rules,
+        holds: Callable[[], bool],
+    ) -> None:
         self._bins = slice(place, place + BINS)
         self._alpha, self._level, self._least = rules.alpha, level / 2, rules.estimate_min
-        self._calibration = calibration
+        self._calibration, self._holds = calibration, holds
         self._tolerance = rules.tolerances.estimate
         floor, top = float(calibration.values[0]), float(calibration.values[-1])
         n = int(reference.sum())
         self._range = top - floor
         self._watched = n >= rules.estimate_baseline_min and self._range > 0
-        self.holds = True
-        """Whether labelled predictions do not contradict the calibration; nothing is found where they do."""
         self._floor = floor
         if self._watched:
             steps = np.diff(calibration.values)
@@ -206,7 +213,7 @@ class EstimateTest:
 
     def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The falls that it finds; see `Test`."""
-        if "estimate" not in earliest or not self.holds:
+        if "estimate" not in earliest:
             return []
         counts = look.counts[:, self._bins]
         n = counts.sum(axis=1)
@@ -217,7 +224,8 @@ class EstimateTest:
             if window.first >= earliest["estimate"]:
                 chance = float(mean_at_most(means[row], n[row], self._expected))
                 hits.append(Hit("estimate", 0, window, chance / (self._level * window.part())))
-        return [hit for hit in hits if hit.strength <= 1]
+        found = [hit for hit in hits if hit.strength <= 1]
+        return found if found and self._holds() else []
 
     def told(self, hit: Hit) -> Told:
         """The numbers of a hit; see `Test`."""

@@ -5,7 +5,7 @@ Journal on Computing 31, 2002) with aligned buckets: those of scale ``j`` hold `
 that. Which windows there are at which time follows from the number of blocks alone, never from what was counted.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -137,7 +137,7 @@ class Windows:
                 found.append(_joined(held[-3], pair))
             if not bucket.first >> scale & 1:  # the first of two that are merged
                 break
-            bucket = replace(pair, hop=pair.blocks)
+            bucket = Window(pair.first, pair.blocks, pair.blocks, pair.began, pair.counts)
         return found
 
     def newest(self, blocks: int) -> Window | None:
