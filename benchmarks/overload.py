@@ -147,7 +147,7 @@ def _requests(plan: Plan) -> Requests:
     texts = shuffled(plan.examples, manifest.labels)
     plan.tell("what ONNX Runtime answers to each text")
     with bare_worker(plan.artifact, manifest, plan.work / "bare.log") as bare:
-        return make_requests(texts, bare.ask(list(texts.texts))["places"])
+        return make_requests(texts, bare.ask({"texts": texts.texts, "size": 1})["places"])
 
 
 def _options() -> argparse.Namespace:

@@ -59,7 +59,7 @@ def _load(results: Results) -> str:
         f"Retry-After, in seconds: {retry}.",
         (
             f"{answers.labels:,} of {whole.texts:,} accepted texts ({share}) have another class than ONNX Runtime "
-            "called bare gives to the same text alone: batch mates can turn close calls of dynamic INT8."
+            "called bare gives to the same text alone; with dynamic INT8 an answer depends on its batch mates."
         ),
     )
     return "\n".join(f"- {line}" for line in lines)

@@ -22,7 +22,7 @@ from serving_measuring import FULL, QUICK, Effort, Stage, Texts, measure, right_
 from serving_peers import Peer, Weights, make_peers
 from serving_processes import FamilyWatch, Server, Worker
 from serving_records import Results
-from serving_summing import bare_rows, judge_goals, server_rows
+from serving_summing import bare_rows, batched_rows, judge_goals, server_rows
 from serving_tables import render
 
 from leanglot.data.examples import Examples
@@ -99,6 +99,7 @@ def run(plan: Plan) -> Results:
         clients=plan.effort.clients,
         servers=rows,
         bare=bare_rows(measured),
+        batched=batched_rows(right),
         goals=judge_goals(rows),
         warnings=watch.warnings(),
         neighbours=watch.share,
@@ -129,8 +130,9 @@ def bare_worker(folder: Path, manifest: Manifest, log: Path) -> Worker:
 def shuffled(examples: Examples, labels: Sequence[str]) -> Texts:
     """The texts in an order that mixes languages and lengths."""
     order = random.Random(_SEED).sample(range(len(examples)), len(examples))
-    texts, languages = ([column[place] for place in order] for column in (examples.texts, examples.languages))
-    return Texts(texts, languages, labels)
+    columns = (examples.texts, examples.languages, examples.labels)
+    texts, languages, gold = ([column[place] for place in order] for column in columns)
+    return Texts(texts, languages, gold, labels)
 
 
 def make_demo_artifact(weights: Weights, work: Path, tell: Callable[[str], None]) -> Path:

@@ -1,7 +1,7 @@
 """ONNX Runtime called bare: a tokenizer and a session in a process of their own, without any of leanglot's code.
 
-``python serving_bare.py FOLDER THREADS MAX_LENGTH`` answers each line of JSON on its input, a list of texts, with a
-line of its own: the times, and the answers with which those of the servers are compared.
+``python serving_bare.py FOLDER THREADS MAX_LENGTH`` answers each line of JSON on its input, texts and the size of the
+batches, with a line of its own: the answers with which those of the servers are compared, and the times of texts alone.
 """
 
 import json
@@ -22,6 +22,7 @@ class Bare:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._pad = (self._tokenizer.padding or {}).get("pad_id", self._tokenizer.token_to_id("<pad>"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length)
         self._session = ort.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
@@ -52,12 +53,29 @@ class Bare:
             found["margins"].append(float((odds[-1] - odds[-2]) / odds.sum()))
         return found
 
+    def answer_batches(self, texts: list[str], size: int) -> dict[str, list[int]]:
+        """Classify texts in padded batches, in the order given; returns ``places``, the class of each."""
+        import numpy as np
+
+        places: list[int] = []
+        for start in range(0, len(texts), size):
+            rows = [encoding.ids for encoding in self._tokenizer.encode_batch(texts[start : start + size])]
+            longest = max(map(len, rows))
+            mask = np.asarray([[1] * len(row) + [0] * (longest - len(row)) for row in rows], dtype=np.int64)
+            ids = np.asarray([row + [self._pad] * (longest - len(row)) for row in rows], dtype=np.int64)
+            (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+            places += logits.argmax(axis=1).tolist()
+        return {"places": places}
+
 
 def main() -> None:
     """Answer line by line until the input ends."""
     bare = Bare(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(bare.answer(json.loads(line))) + "\n")
+        asked = json.loads(line)
+        texts, size = asked["texts"], asked["size"]
+        answer = bare.answer(texts) if size == 1 else bare.answer_batches(texts, size)
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 

@@ -10,6 +10,7 @@ from serving_processes import Server, Worker
 
 _PAUSE_S: Final = 0.3  # engines keep their threads spinning for some time after a call
 _RAMP: Final = 10
+BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ class Texts:
     Attributes:
         texts: In the order they are taken.
         languages: Of each.
+        gold: The right class of each.
         labels: Names of the classes.
     """
 
     texts: Sequence[str]
     languages: Sequence[str]
+    gold: Sequence[str]
     labels: Sequence[str]
 
 
@@ -59,10 +62,14 @@ class Right:
     Attributes:
         labels: The class.
         margins: By how much it is more probable than the second.
+        batched: The class in batches of `BATCH` texts, in their order.
+        gold: The right class.
     """
 
     labels: Sequence[str]
     margins: Sequence[float]
+    batched: Sequence[str]
+    gold: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +128,13 @@ class Stage:
 
 
 def right_answers(stage: Stage) -> dict[Weights, Right]:
-    """What each model answers to each text, alone in its batch."""
-    found = {}
+    """What each model answers to each text, alone and in batches."""
+    found, texts = {}, stage.texts
     for weights, worker in stage.bare.items():
-        answer = worker.ask(list(stage.texts.texts))
-        labels = [stage.texts.labels[place] for place in answer["places"]]
-        found[weights] = Right(labels, answer["margins"])
+        answer = worker.ask({"texts": texts.texts, "size": 1})
+        batched = worker.ask({"texts": texts.texts, "size": BATCH})
+        alone, together = ([texts.labels[place] for place in each["places"]] for each in (answer, batched))
+        found[weights] = Right(alone, answer["margins"], together, texts.gold)
     return found
 
 
@@ -156,7 +164,7 @@ def _alone(stage: Stage, measured: Measured, name: str, turn: int) -> None:
     for weights, worker in stage.bare.items():
         if name == BARE[weights]:
             chosen = [texts[(first + number) % len(texts)] for number in range(_RAMP + effort.alone)]
-            answer = worker.ask(chosen)
+            answer = worker.ask({"texts": chosen, "size": 1})
             timed = {key: answer[key][_RAMP:] for key in ("call_ms", "session_ms")}
             measured.bare.setdefault(name, []).append(timed)
     for peer in stage.peers:

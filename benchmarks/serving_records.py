@@ -42,13 +42,32 @@ class Checked:
         refused: Those with another status than 200.
         repeated: Identifiers that came more than once.
         other: Those with another class than ONNX Runtime called bare gives to the same text alone.
-        widest: Largest margin between the two best classes, in bare's answer, among those; None where there are none.
+        accuracy: Share of right answers; None where there are none.
+        bare_accuracy: The same of bare's answers to the same texts.
     """
 
     sent: int
     answered: int
     refused: int
     repeated: int
+    other: int
+    accuracy: float | None
+    bare_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """What batches do to the answers of ONNX Runtime called bare.
+
+    Attributes:
+        size: Texts in a batch.
+        texts: All texts.
+        other: Those that get another class than alone.
+        widest: Largest margin between the two best classes, alone, among those; None where there are none.
+    """
+
+    size: int
+    texts: int
     other: int
     widest: float | None
 
@@ -126,6 +145,7 @@ class Results:
         clients: Number of them under load.
         servers: One row each.
         bare: ONNX Runtime called bare, by name.
+        batched: What batches do to its answers, by name.
         goals: How they stand.
         warnings: What disturbed the measuring.
         neighbours: Share of the processor that other processes took.
@@ -139,6 +159,7 @@ class Results:
     clients: int
     servers: tuple[Row, ...]
     bare: Mapping[str, Alone]
+    batched: Mapping[str, Batched]
     goals: tuple[Goal, ...]
     warnings: tuple[str, ...]
     neighbours: float

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from peer_records import Goal, Spread
-from serving_measuring import Measured, Right, Run
+from serving_measuring import BATCH, Measured, Right, Run
 from serving_peers import BARE, LIMITED, OURS, PLAIN, Peer, Weights, read_answers
-from serving_records import ADDED_MS, ENOUGH, TIMES, Alone, Checked, Latencies, Loaded, Row
+from serving_records import ADDED_MS, ENOUGH, TIMES, Alone, Batched, Checked, Latencies, Loaded, Row
 
 
 def bare_rows(measured: Measured) -> dict[str, Alone]:
@@ -50,7 +50,7 @@ def latencies(rounds: Sequence[Sequence[float]]) -> Latencies:
 def check(runs: Sequence[Run], right: Right) -> Checked:
     """Compare a server's answers with those of ONNX Runtime called bare."""
     ids: Counter[str] = Counter()
-    refused, margins = 0, []
+    refused = other = good = bare_good = said_all = 0
     for place, status, body in (answer for run in runs for answer in run.answers):
         if status != 200:
             refused += 1
@@ -58,16 +58,29 @@ def check(runs: Sequence[Run], right: Right) -> Checked:
         (said,) = read_answers(body)
         if said.id is not None:
             ids[said.id] += 1
-        if said.label != right.labels[place]:
-            margins.append(right.margins[place])
+        said_all += 1
+        other += said.label != right.labels[place]
+        good += said.label == right.gold[place]
+        bare_good += right.labels[place] == right.gold[place]
     return Checked(
         sent=sum(run.sent for run in runs),
         answered=sum(len(run.answers) for run in runs),
         refused=refused,
         repeated=sum(count - 1 for count in ids.values()),
-        other=len(margins),
-        widest=max(margins, default=None),
+        other=other,
+        accuracy=good / said_all if said_all else None,
+        bare_accuracy=bare_good / said_all if said_all else None,
     )
+
+
+def batched_rows(right: Mapping[Weights, Right]) -> dict[str, Batched]:
+    """What batches do to the answers of ONNX Runtime called bare."""
+    rows = {}
+    for weights, each in right.items():
+        pairs = zip(each.labels, each.batched, each.margins, strict=True)
+        margins = [margin for alone, together, margin in pairs if alone != together]
+        rows[BARE[weights]] = Batched(BATCH, len(each.labels), len(margins), max(margins, default=None))
+    return rows
 
 
 def spread_of(values: Sequence[float]) -> Spread:

@@ -23,8 +23,11 @@ _LOADED: Final = (
 )
 _ANSWERS: Final = (
     "`other` counts answers with another class than ONNX Runtime called bare gives to the same text alone, with the "
-    "same weights. Dynamic INT8 takes the range of activations over the whole batch, so that batch mates can turn a "
-    "close call: `margin` is the largest distance between the two best probabilities among those."
+    "same weights; `accuracy` is the share of right answers, `bare` that of bare's answers to the same texts."
+)
+_INT8: Final = (
+    "Dynamic INT8 takes the range of each activation over the whole batch, so that an answer depends on its batch "
+    "mates, without any server too:"
 )
 
 
@@ -43,6 +46,8 @@ def render(results: Results) -> str:
         "## Answers",
         _answers_table(results.servers),
         _ANSWERS,
+        _INT8,
+        _batched(results),
         "## Goals",
         goals_table(results.goals),
         "## How each is used",
@@ -101,7 +106,7 @@ def _loaded_table(results: Results) -> str:
 
 
 def _answers_table(rows: Sequence[Row]) -> str:
-    header = ["", "clients", "sent", "answered", "not 200", "identifiers repeated", "other", "margin"]
+    header = ["", "clients", "sent", "answered", "not 200", "identifiers repeated", "other", "accuracy", "bare"]
     body = []
     for row in rows:
         for words, checked in (("one", row.alone.checked), ("many", row.loaded.checked)):
@@ -112,7 +117,16 @@ def _answers_table(rows: Sequence[Row]) -> str:
 
 def _checked(checked: Checked) -> list[str]:
     counts = (checked.sent, checked.answered, checked.refused, checked.repeated, checked.other)
-    return [*map(str, counts), _number(checked.widest, ".3f")]
+    return [*map(str, counts), _number(checked.accuracy, ".2%"), _number(checked.bare_accuracy, ".2%")]
+
+
+def _batched(results: Results) -> str:
+    lines = []
+    for name, found in results.batched.items():
+        widest = "" if found.widest is None else f", up to a margin of {found.widest:.2f} between the two best classes"
+        share = f"{found.other} of {found.texts} answers ({found.other / found.texts:.1%}) differ from those alone"
+        lines.append(f"- {name}, called bare in batches of {found.size}: {share}{widest}.")
+    return "\n".join(lines)
 
 
 def goals_table(goals: Sequence[Goal]) -> str:

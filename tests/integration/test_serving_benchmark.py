@@ -200,12 +200,14 @@ def test_other_answers_and_repeated_identifiers_are_counted() -> None:
 
     answers = [(0, *_said("music", 1)), (1, *_said("music", 2)), (0, *_said("lights", 2)), (1, 503, "{}")]
     run = serving_measuring.Run([1.0], 1.0, 0.1, 0.1, 1.0, 5, answers)
-    right = serving_measuring.Right(["music", "lights"], [0.5, 0.25])
+    right = serving_measuring.Right(["music", "lights"], [0.5, 0.25], ["music", "music"], ["music", "music"])
 
     found = serving_summing.check([run], right)
 
     assert (found.sent, found.answered, found.refused, found.repeated, found.other) == (5, 4, 1, 1, 2)
-    assert found.widest == 0.5
+    assert (found.accuracy, found.bare_accuracy) == (2 / 3, 2 / 3)
+    batched = serving_summing.batched_rows({"int8": right})["onnxruntime-int8"]
+    assert (batched.texts, batched.other, batched.widest) == (2, 1, 0.25)
 
 
 def _said(label: str, first: int) -> tuple[int, str]:
