@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -63,6 +64,16 @@ class LabelValues:
             return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """What every answer in a language by a variant counts in."""
+
+    predictions: Counter
+    seconds: Histogram
+    confidence: Histogram
+    tokens: Counter
+
+
 class Metrics:
     """Counts what the server does, in a registry of its own.
 
@@ -83,6 +94,7 @@ class Metrics:
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._languages = LabelValues(limit, (UNDETERMINED, *languages))
+        self._series: dict[tuple[str, str], _Series] = {}
         self._plain = {label: LabelValues(_MOST_VALUES) for label in ("route", "reason", "variant")}
         self._gauge("leanglot_build_info", "Version of leanglot and name of what it serves.", "version", "name").labels(
             version, name
@@ -156,14 +168,28 @@ class Metrics:
         """Texts of one request were answered, `seconds` after its arrival."""
         for answer in answers:
             language = self._languages.of(answer.language or UNDETERMINED)
-            self._predictions.labels(language, self._plain["variant"].of(answer.variant)).inc()
-            self._seconds.labels(language).observe(seconds)
-            self._confidence.labels(language).observe(answer.confidence)
-            self._tokens.labels(language).inc(answer.tokens)
+            series = self._series.get((language, answer.variant)) or self._find(language, answer.variant)
+            series.predictions.inc()
+            series.seconds.observe(seconds)
+            series.confidence.observe(answer.confidence)
+            series.tokens.inc(answer.tokens)
             if answer.unknown:
                 self._unknown.labels(language).inc(answer.unknown)
             if answer.truncated:
                 self._truncated.labels(language).inc()
+
+    def _find(self, language: str, variant: str) -> _Series:
+        """The series of a language and variant; remembered, for finding them takes longer than counting."""
+        known = self._plain["variant"].of(variant)
+        series = _Series(
+            self._predictions.labels(language, known),
+            self._seconds.labels(language),
+            self._confidence.labels(language),
+            self._tokens.labels(language),
+        )
+        if known == variant:
+            self._series[language, variant] = series
+        return series
 
     def labelled(self) -> None:
         """The right label of an earlier answer became known."""
