@@ -124,13 +124,12 @@ def notes(baseline: MonitorBaseline | None, counters: Mapping[str, int]) -> tupl
             "DATA --save-baseline stores one in the artifact."
         )
     if late := counters.get("late", 0):
-        found.append(
-            f"{late:,} predictions came later than their time says, or the clock went back; they count in the minute "
-            "in which they came."
-        )
+        who = "1 prediction came later than its" if late == 1 else f"{late:,} predictions came later than their"
+        found.append(f"{who} time says, or the clock went back: counted in the minute that was reached by then.")
     if unknown := counters.get("unknown_ids", 0):
+        who = "1 label came for an identifier" if unknown == 1 else f"{unknown:,} labels came for identifiers"
         found.append(
-            f"{unknown:,} labels came for identifiers that are not known: never logged, labelled before, or of "
-            f"predictions before the last {MOST_PENDING:,} that still wait."
+            f"{who} of which no prediction waits: never logged, labelled already, or driven out by newer ones; "
+            f"{MOST_PENDING:,} can wait."
         )
     return tuple(found)
