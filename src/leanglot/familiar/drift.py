@@ -138,16 +138,16 @@ def _state(
         return "not enough data", "There is no baseline accuracy to compare with."
     if bounds is None:
         return "not enough data", "No prediction has been labelled yet."
-    seen = f"{baseline.share - current.share:+.1%}".replace("%", " points")
+    drop = baseline.share - current.share
+    seen = f"a {'drop' if drop >= 0 else 'gain'} of {abs(drop) * 100:.1f} points"
+    newest = f"The newest {current.n:,} labelled predictions show {seen}"
     if bounds[1] < threshold:
-        return "no drift", (
-            f"The drop over the newest {current.n:,} labelled predictions is {seen} and certainly (95%) below "
-            f"{threshold * 100:g} points."
-        )
+        return "no drift", f"{newest}; a drop of {threshold * 100:g} points or more is ruled out with 95% certainty."
     if alert is not None:
         return "drift", alert.message
-    can = "not even a total loss" if detectable is None else f"a drop of {detectable * 100:.1f} points"
-    return "not enough data", (
-        f"The drop over the newest {current.n:,} labelled predictions is {seen}; it may be as large as "
-        f"{bounds[1] * 100:.1f} points, and no drop is proven. By now the test would have found {can}."
+    power = (
+        "The test would not have found even a total loss by now"
+        if detectable is None
+        else f"By now the test would probably have found a drop of {detectable * 100:.1f} points"
     )
+    return "not enough data", f"{newest}, and a drop of {bounds[1] * 100:.1f} points cannot be ruled out. {power}."

@@ -18,7 +18,6 @@ from leanglot.languages import canonical_tag
 from leanglot.monitor.events import Events, Reading
 from leanglot.monitor.rules import Rules
 from leanglot.monitor.watch import Watch
-from leanglot.results.monitoring import Alert
 
 _AT_ONCE: Final = 4_096
 _THREE_POINTS: Final = 0.03
@@ -88,8 +87,9 @@ class MultilingualMonitor:
         Raises:
             DataError: A value cannot be used; nothing was taken.
         """
-        tag = self._tags.get(language)
+        tag = None
         try:
+            tag = self._tags.get(language)
             usable = 0.0 <= confidence <= 1.0 and 0.0 <= latency_ms < math.inf  # type: ignore[operator] # caught below
         except TypeError:
             usable = False
@@ -121,7 +121,8 @@ class MultilingualMonitor:
                 f"Allowed are whole numbers from 1 to {kept:,}, the newest labelled predictions that are kept; "
                 "rules=Rules(recent=...) keeps more.",
             )
-        counted = self._counted(self._known(language), window)
+        with self._lock:
+            counted = self._counted(self._known(language), window)
         return RollingAccuracy.of(counted) if counted.n else None
 
     def check_accuracy_drift(self, language: str, threshold: float = _THREE_POINTS) -> DriftCheck:
@@ -142,17 +143,18 @@ class MultilingualMonitor:
         """
         if not is_number(threshold) or not 0 < threshold < 1:
             raise ConfigError(f"threshold is {threshold!r}.", "Allowed are fractions, such as 0.03 for three points.")
-        return self._drift(self._known(language), threshold)
+        with self._lock:
+            return self._drift(self._known(language), threshold)
 
     def get_dashboard_metrics(self) -> DashboardMetrics:
         """Everything that is known of each language now."""
-        self._look()
-        snapshot = self._watch.snapshot(None)
+        with self._lock:
+            self._look()
+            snapshot = self._watch.snapshot()
+            drift = {tag: self._drift(tag, _THREE_POINTS).state for tag in snapshot.languages}
         alerts = {alert.id: alert for alert in snapshot.alerts}
         languages = {
-            tag: dashboard_of(
-                tag, health, self._drift(tag, _THREE_POINTS).state, tuple(alerts[name] for name in health.alerts)
-            )
+            tag: dashboard_of(tag, health, drift[tag], tuple(alerts[name] for name in health.alerts))
             for tag, health in snapshot.languages.items()
         }
         return DashboardMetrics(languages, snapshot, (*self.notes, *snapshot.notes))
@@ -168,7 +170,7 @@ class MultilingualMonitor:
 
     def _known(self, language: str) -> str:
         self._look()
-        tag = self._tags.get(language) or canonical_tag(language)
+        tag = canonical_tag(language)
         if tag not in self._watch.languages:
             raise DataError(f"{tag} was neither named nor seen.", f"Watched are {', '.join(self._watch.languages)}.")
         return tag
@@ -185,18 +187,19 @@ class MultilingualMonitor:
             raise DataError("The prediction is None.", "Give the answered label, or its number.")
         sure = _number("confidence", confidence, 1.0, "a number from 0 to 1")
         took = _number("latency_ms", latency_ms, math.inf, "a finite number from 0 on")
-        tag = self._tags.get(language) or canonical_tag(language)
+        tag = canonical_tag(language)
         if len(self._tags) < self._watch.rules.max_languages:
             self._tags[language] = tag
         return tag, sure, took
 
-    def _look(self) -> tuple[Alert, ...]:
+    def _look(self) -> None:
         """Hand what was gathered to the watch."""
         with self._lock:
             number = len(self._rows)
             rows = self._rows[:number]
             del self._rows[:number]
-            return self._watch.add(Reading(_events(rows))) if rows else ()
+            if rows:
+                self._watch.add(Reading(_events(rows)))
 
 
 def _number(name: str, value: object, highest: float, allowed: str) -> float:

@@ -87,19 +87,19 @@ def message(language: str, finding: Finding) -> str:
         finding: The change.
     """
     verb = "rose" if finding.now > finding.baseline else "fell"
-    change = f"from {finding.baseline:.1%} to {finding.now:.1%} ({_interval(finding)} points)"
-    since = f"of {finding.n:,} since {moment(finding.since):%Y-%m-%d %H:%M} UTC"
+    change = f"{verb} from {finding.baseline:.1%} to {finding.now:.1%} ({_interval(finding)})"
+    since = f"since {moment(finding.since):%Y-%m-%d %H:%M} UTC"
     name = language_name(language)
     if finding.signal == "accuracy":
-        return f"{name}: the accuracy {verb} {change} over the labelled ones {since}."
+        return f"{name}: the accuracy {change}, over {finding.n:,} labelled predictions {since}."
     if finding.signal == "estimate":
-        return f"{name}: the accuracy estimated from the confidence {verb} {change} over predictions {since}."
+        return f"{name}: the accuracy, estimated from the confidence, {change}, over {finding.n:,} predictions {since}."
     if finding.signal == "latency":
         return (
-            f"{name}: {finding.now:.1%} are {finding.what}, where {finding.baseline:.1%} are allowed, over those "
-            f"{since}."
+            f"{name}: {finding.now:.1%} are {finding.what}, and {finding.baseline:.1%} are allowed, over "
+            f"{finding.n:,} predictions {since}."
         )
-    return f"{name}: the share of {finding.what} {verb} {change} over those {since}."
+    return f"{name}: the share of {finding.what} {change}, over {finding.n:,} predictions {since}."
 
 
 def _interval(finding: Finding) -> str:
@@ -107,7 +107,7 @@ def _interval(finding: Finding) -> str:
     change, low, high = (
         f"{value * 100:+.1f}".replace("-", "−") for value in (finding.now - finding.baseline, finding.low, finding.high)
     )
-    return f"{change}, between {low} and {high}"
+    return f"{change} points, between {low} and {high}"
 
 
 def notes(baseline: MonitorBaseline | None, counters: Mapping[str, int]) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ def test_a_drop_in_one_language_is_found_there_alone_and_its_end_too(judged):
     assert accuracy.since >= datetime.fromtimestamp(START + 900, UTC)
     assert datetime.fromtimestamp(START + 1_000, UTC) < accuracy.found_at < datetime.fromtimestamp(START + 2_000, UTC)
     assert accuracy.message.startswith("Swahili (sw): the accuracy fell from 9")
-    assert "points) over the labelled ones of" in accuracy.message
+    assert " labelled predictions since 2023-11-14 22:" in accuracy.message
     assert "leanglot gate" in accuracy.advice
     assert accuracy.high < 0
     assert 0 < accuracy.chance <= 0.05
@@ -273,17 +273,9 @@ def test_killed_and_begun_anew_at_any_time_it_goes_on_bit_for_bit(judged, seed):
         ends = [*sorted(rng.choice(np.arange(1, 4_000), 12, replace=False).tolist()), 4_000]
         for place, part in enumerate(portions(rows, ends)):
             ids = [f"{number}-{place}-{at}" for at in range(len(part))]
-            part = events(
-                part.time,
-                part.language,
-                prediction=part.prediction,
-                label=part.label,
-                id=ids,
-                confidence=part.confidence,
-            )
             labels = tuple(LateLabel(name, "music") for name in ids[::7])
             shadows = tuple(ShadowAnswer(name, "en", "music", "lights") for name in ids[::11])
-            readings.append(Reading(part, labels, shadows, (("broken_lines", 1),)))
+            readings.append(Reading(replace(part, id=tuple(ids)), labels, shadows, (("broken_lines", 1),)))
     whole = Watch(judged)
     parted = Watch(judged)
     opened = []
