@@ -43,6 +43,7 @@ def create_app(
         openapi_url=OPENAPI,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to whatever host the client named
         lifespan=_lifespan(batcher),
     )
     answering = Answering(batcher, settings, telemetry)

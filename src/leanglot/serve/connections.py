@@ -4,7 +4,7 @@ import asyncio
 import http
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from leanglot.serve.errors import JSON, body_of
 from leanglot.serve.settings import ServeSettings
@@ -55,7 +55,10 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start to answer."""
         self._beside_body, self._in_body = 0, True
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment]
         if self._stopping:
             self.cycle.keep_alive = False
 
@@ -108,7 +111,7 @@ class PatientProtocol(HttpToolsProtocol):
         under_way = self.cycle is not None and not self.cycle.response_complete
         if self.transport.is_closing():
             return
-        if self.flow.read_paused or (under_way and not self.cycle.more_body):
+        if self.pipeline or self.flow.read_paused or (under_way and not self.cycle.more_body):
             self._start_clock()  # it is not the client that is slow: an earlier request of it is being answered
         elif self._in_body and self.cycle.response_started:
             self.transport.abort()  # it was refused already, and went on sending
@@ -126,6 +129,35 @@ class PatientProtocol(HttpToolsProtocol):
         head += f"content-length: {len(body)}\r\nconnection: close\r\n"
         self.transport.write(head.encode("ascii") + header + b"\r\n" + body)
         self.transport.close()
+
+
+class _Joined:
+    """A transport that sends the head of an answer together with the first part of its body: one packet, not two."""
+
+    __slots__ = ("_cycle", "_head", "_sent", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self._transport, self._cycle = transport, cycle
+        self._head, self._sent = b"", False
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep the head for a moment."""
+        if self._transport.is_closing():
+            return  # it was ended by a clock; uvloop would raise an error
+        if self._cycle.response_started and not self._sent and not self._head:
+            self._head = data
+            return
+        self._sent = self._sent or bool(self._head)
+        self._transport.write(self._head + data)
+        self._head = b""
+
+    def is_closing(self) -> bool:
+        """Whether the connection ends."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection once all is sent."""
+        self._transport.close()
 
 
 def patient_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:

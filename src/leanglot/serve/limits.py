@@ -1,5 +1,6 @@
 """What every request passes: the token, the size of its body, and the clock; as plain ASGI, which costs little."""
 
+import asyncio
 import hmac
 import time
 from base64 import b64decode
@@ -23,6 +24,7 @@ OPEN: Final = frozenset({"/v2/health/live", "/v2/health/ready"})
 
 _NO_TOKEN: Final = "This server wants its token: send the header Authorization: Bearer TOKEN."  # noqa: S105
 _NO_ROOM: Final = "The server holds as many bodies of requests as it may. Try again later."
+_STOPPING: Final = "The server is stopping and could not finish this request. Try again."
 _CHALLENGE: Final = 'Bearer realm="leanglot", Basic realm="leanglot"'
 
 
@@ -54,12 +56,12 @@ class Guard:
             await self.app(scope, receive, send)
             return
         arrived = scope[ARRIVED] = time.perf_counter()
-        status = 500
+        status, started = 500, False
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
             await send(message)
 
         body = _Body(receive, self.settings, self._held)
@@ -69,9 +71,14 @@ class Guard:
                 await refusal.response()(scope, body, watch)
             else:
                 await self.app(scope, body, watch)
+        except asyncio.CancelledError:  # the grace of a stopping server is over
+            if started:
+                raise
+            scope[REFUSED] = "stopping"
+            await Refusal(503, _STOPPING, {"Retry-After": "1"}).response()(scope, body, watch)
         finally:
             body.let_go()
-            if status == 500 and body.gone:
+            if body.gone and not started:
                 status = CLIENT_GONE
             if (reason := scope.get(REFUSED)) is not None:
                 self.telemetry.refused(reason)

@@ -65,7 +65,7 @@ def run_server(settings: ServeSettings, assemble: Assemble, on_ready: Callable[[
     with listening(settings.host, settings.port) as listener, assemble() as parts:
         _allow_connections(settings.max_connections)
         app = create_app(parts.engine, settings, parts.telemetry, parts.routers)
-        server = _Server(configured(app, settings), lambda: on_ready(parts.engine.name, _address(listener)))
+        server = GracefulServer(configured(app, settings), lambda: on_ready(parts.engine.name, _address(listener)))
         server.run(sockets=[listener])
 
 
@@ -110,8 +110,13 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn's server; signals end it with success, and stuck connections are dropped."""
+class GracefulServer(uvicorn.Server):
+    """Uvicorn's server; signals end it with success, and stuck connections are dropped.
+
+    Args:
+        config: As `configured` makes it.
+        on_ready: Called once it answers.
+    """
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
