@@ -8,9 +8,10 @@ from leanglot.monitor.findings import INTERVAL_LEVEL, Hit, Told
 from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window, Windows
 from leanglot.results.monitoring import Signal
-from leanglot.stats.two_samples import binomial_at_most, difference, drop_z, fisher_drop, share_low
+from leanglot.stats.two_samples import binomial_at_least, binomial_at_most, difference, drop_z, fisher_drop, share_low
 
 _WORTH_A_TEST: Final = 2.5  # standard errors: the level of the very first look is below 0.005
+_IN_ORDER_Z: Final = 1.645  # 5%, one-sided
 _POWER_Z: Final = 0.8416  # 80%
 _BISECTIONS: Final = 14
 
@@ -51,12 +52,15 @@ class AccuracyTest:
         return [hit for hit in hits if hit.strength <= 1]
 
     def _strength(self, right: int, n: int, part: float) -> tuple[float, bool]:
-        """P-value over the level it must keep, of the clearer test, and whether that is Fisher's."""
+        """P-value over the level it must keep, of Fisher's test or of the other, and whether it is Fisher's.
+
+        The other counts where Fisher's finds nothing: the levels that were spent once make its findings less sure.
+        """
         if drop_z(right, n, self._right, self._n) < _WORTH_A_TEST:
             return math.inf, True
         fisher = fisher_drop(right, n, self._right, self._n) / (self._fisher_level * part)
         bound = float(binomial_at_most(right, n, self._bound)) / (self._bound_level * part)
-        return (fisher, True) if fisher <= bound else (bound, False)
+        return (fisher, True) if fisher <= 1 or fisher <= bound else (bound, False)
 
     def told(self, hit: Hit) -> Told:
         """The numbers of a hit; see `Test`."""
@@ -64,12 +68,14 @@ class AccuracyTest:
         strength, by_fisher = self._strength(right, n, hit.window.part())
         low, high = difference(right, n, self._right, self._n, INTERVAL_LEVEL)
         chance = strength if by_fisher else (1 + strength) / 2
-        return Told(n, self._right / self._n, right / n, float(low), float(high), self._alpha * chance, "right answers")
+        baseline = self._right / self._n
+        return Told(n, baseline, right / n, float(low), float(high), self._alpha * chance, "right answers", baseline)
 
-    def change(self, signal: Signal, cell: int, window: Window) -> tuple[int, float]:  # noqa: ARG002 - it has one share
-        """The drop; see `Test`."""
+    def settled(self, cell: int, window: Window, halfway: float, level: float) -> bool:  # noqa: ARG002 - it has one share
+        """Whether nothing speaks for a drop, and an accuracy is proven to be surpassed; see `Test`."""
         right, n = _counted(window)
-        return n, self._right / self._n - right / n
+        in_order = drop_z(right, n, self._right, self._n) < _IN_ORDER_Z
+        return in_order and float(binomial_at_least(right, n, halfway)) <= level
 
     def detectable(self, windows: Windows, block: int) -> float | None:
         """Smallest drop that the widest windows so far would have shown with 80% power; None where none would.

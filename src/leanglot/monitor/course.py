@@ -103,9 +103,8 @@ class Course:
         self._open[hit.signal] = OpenFinding(
             finding=finding,
             cell=hit.cell,
-            blocks=hit.window.blocks,
             after=hit.window.first + hit.window.blocks,
-            excess=test.change(hit.signal, hit.cell, hit.window)[1],
+            halfway=(told.limit + told.now) / 2,
         )
         return finding
 

@@ -231,16 +231,23 @@ class EstimateTest:
         """The numbers of a hit; see `Test`."""
         counts = hit.window.counts[self._bins]
         n, now = int(counts.sum()), self._calibration.mean(counts)
-        mean = min(1.0, max(0.0, (now - self._floor) / self._range))
+        mean = self._within_range(counts)
         baseline, least, most = self._reference
         low = self._floor + self._range * mean_low(mean, n, INTERVAL_LEVEL / 4)
         high = self._floor + self._range * mean_high(mean, n, INTERVAL_LEVEL / 4)
-        return Told(
-            n, baseline, now, low - most, high - least, self._alpha * (1 + hit.strength) / 2, "right answers, estimated"
-        )
+        chance, limit = self._alpha * (1 + hit.strength) / 2, baseline - self._tolerance
+        return Told(n, baseline, now, low - most, high - least, chance, "right answers, estimated", limit)
 
-    def change(self, signal: Signal, cell: int, window: Window) -> tuple[int, float]:  # noqa: ARG002 - it has one share
-        """By how much the fall is beyond the tolerance; see `Test`."""
+    def _within_range(self, counts: Ints) -> float:
+        """The mean of predictions counted by bin, as a fraction of the way from the lowest value to the highest."""
+        return min(1.0, max(0.0, (self._calibration.mean(counts) - self._floor) / self._range))
+
+    def settled(self, cell: int, window: Window, halfway: float, level: float) -> bool:  # noqa: ARG002 - it has one share
+        """Whether the mean is in order, and another one is proven to be surpassed; see `Test`."""
         counts = window.counts[self._bins]
         n = int(counts.sum())
-        return (n, self._reference[0] - self._calibration.mean(counts) - self._tolerance) if n else (0, 0.0)
+        if not n:
+            return False
+        mean = self._within_range(counts)
+        least = (halfway - self._floor) / self._range
+        return mean >= self._expected and float(mean_at_most(1 - mean, n, 1 - least)) <= level

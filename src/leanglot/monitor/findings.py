@@ -13,7 +13,8 @@ from leanglot.results.monitoring import Signal
 INTERVAL_LEVEL: Final = 0.05
 """Level of the interval that is told with a finding; whether there is one is decided at its own, far stricter level."""
 
-_LEFT: Final = 1 / 3
+_END_LEVEL: Final = 0.05
+"""Chance that a finding ever ends although more than half of what it found is left."""
 
 
 class Finding(BaseModel):
@@ -78,6 +79,7 @@ class Told:
         high: Upper end of it.
         chance: Chance of such a finding without a change.
         what: What it is a share of.
+        limit: The share from which on it is out of order, if the one before were known exactly.
     """
 
     n: int
@@ -87,6 +89,7 @@ class Told:
     high: float
     chance: float
     what: str
+    limit: float
 
 
 class Test(Protocol):
@@ -109,8 +112,15 @@ class Test(Protocol):
         """The numbers of a hit."""
         ...
 
-    def change(self, signal: Signal, cell: int, window: Window) -> tuple[int, float]:
-        """Number of predictions that count in a window, and by how much the share is out of order, 0 or less if not."""
+    def settled(self, cell: int, window: Window, halfway: float, level: float) -> bool:
+        """Whether a window shows a share to be in order again.
+
+        Args:
+            cell: Number of the share.
+            window: The window.
+            halfway: A share out of order: the window has to prove that it is not that far out any more.
+            level: Error level of that proof.
+        """
         ...
 
 
@@ -120,29 +130,27 @@ class OpenFinding(BaseModel):
     Attributes:
         finding: The finding.
         cell: Number of the share that changed.
-        blocks: Length of its window in blocks; a later window of this length ends it.
         after: Number of the first block after it was found.
-        excess: By how much the share was beyond its tolerance; at most a third of that may be left.
+        halfway: The share halfway between the limit of what is in order and what was found.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     finding: Finding
     cell: int
-    blocks: int
     after: int
-    excess: float
+    halfway: float
 
     def ended_by(self, test: Test, windows: Sequence[Window]) -> Window | None:
         """The window that shows the share in order again; None while there is none.
 
-        It has the same length, holds nothing from before the finding and at least half as many predictions that
-        count, and at most a third of the excess is left in it: with evidence of five standard errors, chance alone
-        looks like that in one of 2,000 windows.
+        It holds nothing from before the finding, is itself in order, and proves that less than half of what was found
+        is left. Its levels add up like those of the tests: the chance that a finding ever ends although more than half
+        is left is at most 5%.
         """
         for window in windows:
-            if window.blocks == self.blocks and window.first >= self.after:
-                n, excess = test.change(self.finding.signal, self.cell, window)
-                if 2 * n >= self.finding.n and excess <= self.excess * _LEFT:
+            if window.first >= self.after:
+                level = _END_LEVEL * window.part(self.after)
+                if test.settled(self.cell, window, self.halfway, level):
                     return window
         return None

@@ -1,5 +1,6 @@
 """Tests whether a share differs from its reference by more than the tolerance; exact, at levels that add up."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,14 @@ from leanglot.monitor.signals import Cell
 from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window
 from leanglot.results.monitoring import Signal
-from leanglot.stats.two_samples import beyond_tolerance, difference, share_high, share_low
+from leanglot.stats.two_samples import (
+    beyond_tolerance,
+    binomial_at_least,
+    binomial_at_most,
+    difference,
+    share_high,
+    share_low,
+)
 
 
 class LearnedState(BaseModel):
@@ -104,11 +112,12 @@ class ShareTests:
         return np.flatnonzero([cell.signal == signal for cell in self._cells])
 
     def _learning(self, signal: Signal) -> int:
-        return learned_blocks(self._rules, self._watched[signal].tolerance, self._reference_level(signal))
+        level = self._reference_level(int(self._numbers[signal][0]))
+        return learned_blocks(self._rules, self._watched[signal].tolerance, level)
 
-    def _reference_level(self, signal: Signal) -> float:
-        """Level of one bound of one share of the reference."""
-        return self._watched[signal].level / (4 * self._cells[int(self._numbers[signal][0])].choices)
+    def _reference_level(self, cell: int) -> float:
+        """Level of one bound of a share of the reference."""
+        return self._watched[self._cells[cell].signal].level / (4 * self._cells[cell].choices)
 
     def origin(self, signal: Signal) -> int:
         """First block that is compared; those before it make the reference."""
@@ -118,18 +127,12 @@ class ShareTests:
         """What it watches; what is being learned included."""
         return tuple(self._numbers)
 
-    def _counts_of_reference(self, cells: Ints) -> tuple[Ints, Ints]:
-        if self._cells[int(cells[0])].signal in self._learned_of:
-            return self._counted(self._learned[None, :], cells, 0)
-        return self._counted(self._reference[None, :], cells, 0)
-
-    def _counted(self, counts: Ints, cells: Ints | slice, row: int | slice = slice(None)) -> tuple[Ints, Ints]:
-        """How many of each share, and of how many, both of shape ``(rows, cells)``."""
+    def _counted(self, counts: Ints) -> tuple[Ints, Ints]:
+        """How many of each share, and of how many, both of shape ``(windows, cells)``."""
         cumulative = np.zeros((counts.shape[0], counts.shape[1] + 1), dtype=np.int64)
         np.cumsum(counts, axis=1, out=cumulative[:, 1:])
-        low, high, start, stop = self._places[cells].T
-        cumulative = cumulative[row]
-        return cumulative[..., high] - cumulative[..., low], cumulative[..., stop] - cumulative[..., start]
+        low, high, start, stop = self._places.T
+        return cumulative[:, high] - cumulative[:, low], cumulative[:, stop] - cumulative[:, start]
 
     def _set_limits(self, signal: Signal) -> None:
         self._compute_limits(signal)
@@ -146,13 +149,10 @@ class ShareTests:
             self._highest[cells] = watched.limit + watched.tolerance
             self._level[cells] = watched.level / cells.size
             return
-        count, n = self._counts_of_reference(cells)
-        level = self._reference_level(signal)
-        low, high = share_low(count, n, level), share_high(count, n, level)
-        rest = np.array([self._cells[cell].rest for cell in cells.tolist()])
-        low, high = np.where(rest, 0.0, low), np.where(rest, 1 - low[~rest].sum(), high)
-        self._lowest[cells] = low - watched.tolerance
-        self._highest[cells] = high + watched.tolerance
+        count, n = np.array([self._reference_of(cell) for cell in cells.tolist()]).T
+        levels = np.array([self._reference_level(cell) for cell in cells.tolist()])
+        self._lowest[cells] = share_low(count, n, levels) - watched.tolerance
+        self._highest[cells] = share_high(count, n, levels) + watched.tolerance
         self._level[cells] = watched.level / 2 / (2 * cells.size)
 
     def _learn(self, block: Window) -> None:
@@ -173,7 +173,7 @@ class ShareTests:
         return hits
 
     def _hits(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
-        count, n = self._counted(look.counts, slice(None))
+        count, n = self._counted(look.counts)
         rows, cells = np.nonzero((count < self._lowest * n) | (count > self._highest * n))
         pairs = zip(rows.tolist(), cells.tolist(), strict=True)
         allowed = np.array([self._allowed(look.windows[row], cell, earliest) for row, cell in pairs])
@@ -195,30 +195,41 @@ class ShareTests:
 
     def told(self, hit: Hit) -> Told:
         """The numbers of a hit; see `Test`."""
-        cells = np.array([hit.cell])
-        (count,), (n,) = (each.tolist() for each in self._counted(hit.window.counts[None, :], cells, 0))
-        watched = self._watched[hit.signal]
-        if watched.limit is not None:
-            tail = INTERVAL_LEVEL / 2
-            low, high = float(share_low(count, n, tail)), float(share_high(count, n, tail))
-            baseline, low, high = watched.limit, low - watched.limit, high - watched.limit
-            chance = self._alpha * hit.strength
-        else:
-            (of,), (total,) = (each.tolist() for each in self._counts_of_reference(cells))
+        count, n = self._counted_one(hit.cell, hit.window.counts)
+        baseline, watched, now = self._baseline(hit.cell), self._watched[hit.signal], count / n
+        if watched.limit is None:
+            of, total = self._reference_of(hit.cell)
             low, high = (float(each) for each in difference(count, n, of, total, INTERVAL_LEVEL))
-            baseline, chance = of / total, self._alpha * (1 + hit.strength) / 2
-        return Told(n, baseline, count / n, low, high, chance, self._cells[hit.cell].what)
+            chance = self._alpha * (1 + hit.strength) / 2
+        else:
+            tail = INTERVAL_LEVEL / 2
+            low, high = float(share_low(count, n, tail)) - baseline, float(share_high(count, n, tail)) - baseline
+            chance = self._alpha * hit.strength
+        limit = baseline + math.copysign(watched.tolerance, now - baseline)
+        return Told(n, baseline, now, low, high, chance, self._cells[hit.cell].what, limit)
 
-    def change(self, signal: Signal, cell: int, window: Window) -> tuple[int, float]:
-        """By how much a share is beyond its tolerance; see `Test`."""
-        cells, watched = np.array([cell]), self._watched[signal]
-        (count,), (n,) = (each.tolist() for each in self._counted(window.counts[None, :], cells, 0))
-        if n == 0:
-            return 0, 0.0
-        if watched.limit is not None:
-            return n, count / n - watched.limit - watched.tolerance
-        (of,), (total,) = (each.tolist() for each in self._counts_of_reference(cells))
-        return n, abs(count / n - of / total) - watched.tolerance
+    def settled(self, cell: int, window: Window, halfway: float, level: float) -> bool:
+        """Whether a share is within its limits, and proven to be on their side of a share; see `Test`."""
+        count, n = self._counted_one(cell, window.counts)
+        if not self._lowest[cell] * n <= count <= self._highest[cell] * n or not n:
+            return False
+        rose = halfway > self._baseline(cell)
+        return float(binomial_at_most(count, n, halfway) if rose else binomial_at_least(count, n, halfway)) <= level
+
+    def _baseline(self, cell: int) -> float:
+        limit = self._watched[self._cells[cell].signal].limit
+        if limit is not None:
+            return limit
+        of, total = self._reference_of(cell)
+        return of / total
+
+    def _reference_of(self, cell: int) -> tuple[int, int]:
+        learned = self._cells[cell].signal in self._learned_of
+        return self._counted_one(cell, self._learned if learned else self._reference)
+
+    def _counted_one(self, cell: int, counts: Ints) -> tuple[int, int]:
+        at = self._cells[cell]
+        return int(counts[at.low : at.high].sum()), int(counts[at.start : at.stop].sum())
 
     def state(self) -> LearnedState:
         """What was learned."""

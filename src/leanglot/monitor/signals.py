@@ -1,5 +1,6 @@
 """Which counts are kept of a language's predictions, and which shares of them are compared with what reference."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -36,9 +37,8 @@ class Cell:
         high: Place behind the last one.
         start: First place of its section; all from there to ``stop`` together are its n.
         stop: Place behind the section's last one.
-        choices: Number of shares among which this one was chosen by looking at the reference.
-        rest: Whether it is what the reference has none of, next to the categories that it has: it is bounded by what
-            they leave, since bounds of a share hold only if it was not chosen for being absent.
+        choices: Number of shares among which this one was chosen by looking at the reference: bounds of a share hold
+            only if it was not chosen for what it is there, or if all that could have been chosen are bounded at once.
     """
 
     signal: Signal
@@ -48,7 +48,6 @@ class Cell:
     start: int
     stop: int
     choices: int
-    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,11 @@ def _cells(
     if _has_reference(sections["script"], reference):
         texts = [f"texts in the script {name}" for name in scripts]
         found = _nominal_cells(sections["script"], [*texts, "texts in scripts that the baseline lacks"])
-        cells += [replace(cell, choices=_ALL_SCRIPTS, rest=cell is found[-1]) for cell in found]
+        cells += [replace(cell, choices=2 * _ALL_SCRIPTS) for cell in found[:-1]]
+        # Which scripts are lacking is told by the reference: half of the level is for the sets of any number of them.
+        number = len(scripts)
+        sets = 2 * number * (number + 1) * math.comb(_ALL_SCRIPTS, number)
+        cells.append(replace(found[-1], choices=sets))
     if labels:
         answers = [f"answers {name}" for name in labels]
         cells += _nominal_cells(sections["labels"], [*answers, "answers that the baseline does not name"])

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.errors import RunError
 from leanglot.monitor.events import Ints
 
 _KEPT: Final = 3
@@ -74,6 +75,14 @@ class Window:
         return part_of_level(self.blocks, self.hop, self.first // self.hop - -(-origin // self.hop) + 1)
 
 
+def _left_after(blocks: int) -> list[list[int]]:
+    """First block of each bucket that is kept after some blocks, by scale."""
+    return [
+        [number << scale for number in range(max(0, (blocks >> scale) - _KEPT), blocks >> scale)]
+        for scale in range(blocks.bit_length())
+    ]
+
+
 def part_of_level(blocks: int, hop: int, look: int) -> float:
     """Part of the error level that one look may spend; all looks there will ever be, at all windows, sum to 1.
 
@@ -96,10 +105,19 @@ class Windows:
 
     Args:
         state: Where to go on; None begins.
+
+    Raises:
+        RunError: The state holds other buckets than its number of blocks leaves.
     """
 
     def __init__(self, state: WindowsState | None = None) -> None:
         begun = WindowsState() if state is None else state
+        held = [[each.first for each in scale] for scale in begun.scales]
+        if held != _left_after(begun.blocks):
+            raise RunError(
+                f"A stored history of {begun.blocks:,} blocks holds those that begin at {held}.",
+                "It is damaged: begin anew without it.",
+            )
         self.blocks = begun.blocks
         self._scales: list[list[Window]] = [
             [
