@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 # What `make test` leaves out; `make test MARKERS="not gpu"` runs the slow and the browser tests too.
 MARKERS ?= not slow and not browser and not gpu
 
-.PHONY: demo smallest search test check format bench browser figures clean
+.PHONY: demo smallest search test check format bench browser prometheus figures clean
 
 demo: $(STAMP)
 	$(BIN)/leanglot demo
@@ -41,6 +41,13 @@ browser:
 	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
 	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "No Chromium and no way to install one: the browser tests will be skipped."
+
+# Prometheus and promtool for the tests of deploy/; they are skipped, and say so, where these cannot be installed.
+prometheus:
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null && exit 0; \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; } \
+	  || echo "No Prometheus and no way to install one: the tests that need it will be skipped."
 
 # torch comes first and alone: a resolver that picks it together with others may fetch a build with CUDA.
 $(STAMP): pyproject.toml constraints.txt
