@@ -110,7 +110,7 @@ class Memory:
         before: At rest after a short load of the same kind; median.
         most: Under load.
         after: At rest again; median.
-        per_hour: Slope over the second half of the load, bytes per hour; None where it has fewer than 30 readings.
+        per_hour: Slope over the second half of the load, bytes per hour; None where it has fewer than 120 readings.
         samples: Readings, seconds since the arrivals began and bytes.
     """
 

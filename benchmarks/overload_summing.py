@@ -15,7 +15,7 @@ from serving_peers import read_answers
 from serving_records import ENOUGH
 
 _MOST_TOLD: Final = 5
-_READINGS: Final = 30
+_READINGS: Final = 120
 
 
 def read_replies(file: Path, started_ns: int, expected: Sequence[Sequence[str]]) -> Answers:

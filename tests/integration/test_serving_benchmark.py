@@ -181,6 +181,15 @@ def test_goals_are_missed_when_something_is_lost_slow_or_kept(tmp_path: Path) ->
     assert case(ended_with=-9)[6] is False
 
 
+def test_growth_of_memory_is_told_of_long_loads_alone() -> None:
+    import overload_summing
+
+    during = [(float(second), 1000 + 5 * max(0, second - 150)) for second in range(300)]
+
+    assert overload_summing.sum_memory(900, [1000], during, [1100], 300.0).per_hour == pytest.approx(5 * 3600)
+    assert overload_summing.sum_memory(900, [1000], during[::2], [1100], 300.0).per_hour is None
+
+
 def test_percentiles_are_left_out_where_samples_are_few() -> None:
     import serving_summing
 
