@@ -22,6 +22,7 @@ from leanglot.cli.searching import search_sparsity
 from leanglot.cli.serving import serve
 from leanglot.cli.training import distil
 from leanglot.cli.tuning import repair, sweep
+from leanglot.cli.watching import monitor
 from leanglot.errors import LeanglotError
 from leanglot.quiet import quiet_imports
 
@@ -54,7 +55,21 @@ def make_app() -> typer.Typer:
     app.callback()(common)
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
-        *(learning_curve, profile, gate, compare, sweep, repair, report, card, recommend, route, serve, doctor),
+        *(
+            learning_curve,
+            profile,
+            gate,
+            compare,
+            sweep,
+            repair,
+            report,
+            card,
+            recommend,
+            route,
+            serve,
+            monitor,
+            doctor,
+        ),
     ):
         app.command()(command)
     return app

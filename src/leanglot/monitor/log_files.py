@@ -10,6 +10,9 @@ from typing import BinaryIO, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.errors import DataError
+
+_COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 _PROBE: Final = 1024
 _LOG_NAME: Final = re.compile(r"[^.].*\.(jsonl|ndjson|parquet)|[^.].*\.(jsonl|ndjson)[.-]\d[\dT:_-]*", re.DOTALL)
 _ROTATED: Final = re.compile(r"[.-]\d[\dT:_-]*")
@@ -72,6 +75,26 @@ def stat_of(path: Path) -> os.stat_result | None:
     except OSError:
         return None
     return found if stat.S_ISREG(found.st_mode) else None
+
+
+def check_places(places: Iterable[Path]) -> None:
+    """Check that a log is there to be read now.
+
+    Raises:
+        DataError: A file or folder is missing, has no log in it, or cannot be read as one.
+    """
+    for place in places:
+        if not place.exists():
+            raise DataError(f"{place} is not there.", "Correct the path, or wait for it with --follow.")
+        if place.suffix.lower() in _COMPRESSED:
+            raise DataError(f"{place} is compressed.", "Unpack it first.")
+        if place.is_dir() and not log_files([place]):
+            raise DataError(
+                f"There is no log in {place}.",
+                "Logs in a folder are files ending in .jsonl, .ndjson or .parquet; folders within it are left alone.",
+            )
+        if not place.is_dir() and stat_of(place) is None:
+            raise DataError(f"{place} is no ordinary file.", "Write what comes out of a pipe to a file first.")
 
 
 def _within(place: Path) -> list[Path]:
