@@ -1,0 +1,6 @@
+// Starts the page.
+
+startSummary();
+startAlerts();
+startLanguages();
+startPolling();
