@@ -187,12 +187,11 @@ def _open(path: Path) -> int:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                os.write(file, b"\n")
     except StorageError as error:
         raise StorageError(error.message, _HINT) from error.__cause__
-    size = os.fstat(file).st_size
-    if size and os.pread(file, 1, size - 1) != b"\n":
-        with storage_errors(path):
-            os.write(file, b"\n")
     return file
 
 

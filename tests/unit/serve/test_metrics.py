@@ -1,6 +1,8 @@
 """The server's metrics: values, bounded labels, absent evidence, and what promtool says of them."""
 
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -156,6 +158,20 @@ def test_the_route_answers_in_the_format_asked_for(metrics):
     strange = client.get("/metrics", headers={"accept": "text/plain;version=new"})
     assert strange.status_code == 200
     assert "_created" not in plain.text
+
+
+def test_the_guide_names_every_metric(metrics):
+    guide = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    metrics.watch(snapshot)
+    text = metrics.exposition()[0].decode()
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE leanglot_")}
+    assert len(names) > 30
+    named = set(re.findall(r"`(leanglot_\w+)`", guide))
+    # Families are told as `leanglot_accuracy`, `_low`, `_high`.
+    for first, others in re.findall(r"`(leanglot_\w+)`((?:, `_\w+`)+)", guide):
+        for ending in re.findall(r"`(_\w+)`", others):
+            named |= {first + ending, first.rsplit("_", 1)[0] + ending}
+    assert names - named == set()
 
 
 def test_promtool_finds_no_fault(metrics):
