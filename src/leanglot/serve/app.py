@@ -50,7 +50,7 @@ def create_app(
     for router in (predict_router(answering), protocol_router(answering), *routers):
         app.include_router(router)
     tell_errors(app)
-    document(app, (PredictRequest, LabelRequest, InferRequest), settings)
+    document(app, (PredictRequest, LabelRequest, InferRequest), settings, staged)
     app.add_middleware(Guard, settings=settings, telemetry=telemetry)
     return app
 

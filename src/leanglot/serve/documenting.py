@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from leanglot.serve.engine import StagedEngine
 from leanglot.serve.errors import JSON, ErrorBody
 from leanglot.serve.settings import ServeSettings
 
@@ -52,8 +53,8 @@ def failure(code: int) -> dict[str, Any]:
     return described | ({"headers": _RETRY} if code == 503 else {})
 
 
-def document(app: FastAPI, asked: tuple[type[BaseModel], ...], settings: ServeSettings) -> None:
-    """Complete an application's OpenAPI document: bodies, the number of texts, and the token."""
+def document(app: FastAPI, asked: tuple[type[BaseModel], ...], settings: ServeSettings, engine: StagedEngine) -> None:
+    """Complete an application's OpenAPI document: bodies, limits, the model's name and labels, and the token."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -61,8 +62,8 @@ def document(app: FastAPI, asked: tuple[type[BaseModel], ...], settings: ServeSe
             schemas = found.setdefault("components", {}).setdefault("schemas", {})
             pairs = [(model, "validation") for model in asked]
             schemas.update(models_json_schema(pairs, ref_template=_REFERENCE)[1]["$defs"])  # type: ignore[arg-type]
-            schemas["PredictRequest"]["properties"]["texts"] |= {"minItems": 1, "maxItems": settings.max_texts}
-            schemas["PredictRequest"]["properties"]["texts"]["items"]["maxLength"] = settings.max_text_chars
+            _limit(schemas, settings, engine)
+            _name(found["paths"], engine.name)
             if settings.token is not None:
                 found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
                 found["security"] = [{"token": []}]
@@ -70,6 +71,23 @@ def document(app: FastAPI, asked: tuple[type[BaseModel], ...], settings: ServeSe
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _limit(schemas: dict[str, Any], settings: ServeSettings, engine: StagedEngine) -> None:
+    texts = schemas["PredictRequest"]["properties"]["texts"]
+    texts |= {"minItems": 1, "maxItems": settings.max_texts}
+    texts["items"]["maxLength"] = settings.max_text_chars
+    if engine.labels:
+        schemas["LabelRequest"]["properties"]["label"]["enum"] = list(engine.labels)
+
+
+def _name(paths: dict[str, Any], name: str) -> None:
+    """The one model that paths can name."""
+    for operations in paths.values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if (parameter["in"], parameter["name"]) == ("path", "name"):
+                    parameter["schema"]["enum"] = [name]
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:
