@@ -38,7 +38,7 @@ class LanguageState(BaseModel):
     predictions: int = Field(ge=0)
     minutes: MinuteState
     slots: dict[int, SlotState]
-    outcomes: str
+    outcomes: str = Field(pattern="^[01]*$")
     labelled: int = Field(ge=0)
     variants: dict[str, int]
     shadow: ShadowCounts

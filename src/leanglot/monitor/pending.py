@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from leanglot.monitor.events import Events
 
@@ -52,6 +52,12 @@ class PendingState(BaseModel):
     predictions: tuple[str, ...]
     confidences: tuple[float | None, ...]
     shadows: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        if len({len(self.ids), len(self.times), len(self.predictions), len(self.confidences)}) > 1:
+            raise ValueError("the columns are not equally long")
+        return self
 
 
 class PendingLabels:

@@ -231,7 +231,8 @@ class Watch:
         if language in self._languages:
             return language
         name = language if len(self._languages) < self.rules.max_languages else OTHER
-        self._languages.setdefault(name, LanguageWatch(self.rules.recent, None))
+        if name not in self._languages:
+            self._languages[name] = LanguageWatch(self.rules.recent, self._detector(name, None))
         return name
 
     def _detector(self, language: str, state: DetectorState | None) -> Detector | None:

@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from watched import events
 
 from leanglot.monitor.pending import Pending, PendingLabels, PendingState, shortened, waiting
@@ -101,3 +102,8 @@ def test_only_predictions_with_an_identifier_and_no_label_wait():
     rows = events([1.0, 2.0, 3.0], "en", id=["a", None, "c"], label=[None, None, "music"])
     assert list(waiting(rows)) == [("a", Pending(1.0, "lights", 0.9))]
     assert list(waiting(events([1.0], "en"))) == []
+
+
+def test_stored_columns_are_equally_long():
+    with pytest.raises(ValidationError, match="not equally long"):
+        PendingState(ids=("a",), times=(), predictions=("x",), confidences=(None,))
