@@ -14,6 +14,7 @@ class StreamState(BaseModel):
     """Stored form of a stream.
 
     Attributes:
+        block: Rows in a block.
         held: Number of rows in the open block.
         began: Earliest time in it; None while it is empty.
         ended: Latest time of any row; None before the first.
@@ -23,6 +24,7 @@ class StreamState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    block: int
     held: int = Field(default=0, ge=0)
     began: float | None = None
     ended: float | None = None
@@ -54,16 +56,16 @@ class Stream:
         state: Where to go on; None begins.
 
     Raises:
-        RunError: The state has vectors of another length, or more rows than a block holds.
+        RunError: The state has vectors of another length, or blocks of another size.
     """
 
     def __init__(self, block: int, size: int, state: StreamState | None = None) -> None:
-        begun = StreamState(counts=(0,) * size) if state is None else state
+        begun = StreamState(block=block, counts=(0,) * size) if state is None else state
         lengths = {len(begun.counts), *(len(each.counts) for held in begun.windows.scales for each in held)}
-        if lengths != {size} or begun.held >= block:
+        if lengths != {size} or begun.block != block or begun.held >= block:
             raise RunError(
-                f"A stored history has counts of {sorted(lengths)} kinds where {size} are kept, or {begun.held} "
-                f"rows in a block of {block}.",
+                f"A stored history counts {sorted(lengths)} kinds in blocks of {begun.block}, {begun.held} in the open "
+                f"one; here {size} kinds are counted in blocks of {block}.",
                 "It belongs to other rules or another baseline: begin anew without it.",
             )
         self._block = block
@@ -129,6 +131,7 @@ class Stream:
     def state(self) -> StreamState:
         """What was counted."""
         return StreamState(
+            block=self._block,
             held=self._held,
             began=self._began,
             ended=self._ended,
