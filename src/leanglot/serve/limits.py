@@ -11,6 +11,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leanglot.serve.answers import Telemetry
+from leanglot.serve.dashboard import PUBLIC_PATHS
 from leanglot.serve.errors import CLIENT_GONE, REFUSED, Refusal
 from leanglot.serve.settings import ServeSettings
 
@@ -19,8 +20,8 @@ ARRIVED: Final = "leanglot.arrived"
 
 OPENAPI: Final = "/openapi.json"
 UNMATCHED: Final = "unmatched"
-OPEN: Final = frozenset({"/v2/health/live", "/v2/health/ready"})
-"""Paths that need no token: those that ask have none, and learn nothing."""
+OPEN: Final = frozenset({"/v2/health/live", "/v2/health/ready"}) | PUBLIC_PATHS
+"""Paths that need no token: those that ask have none, and learn nothing; the dashboard asks for it itself."""
 
 _NO_TOKEN: Final = "This server wants its token: send the header Authorization: Bearer TOKEN."  # noqa: S105
 _NO_ROOM: Final = "The server holds as many bodies of requests as it may. Try again later."

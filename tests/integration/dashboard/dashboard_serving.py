@@ -9,7 +9,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from leanglot.results.monitoring import Snapshot
-from leanglot.serve.dashboard import PUBLIC_PATHS, dashboard_router
+from leanglot.serve.dashboard import dashboard_router
+from leanglot.serve.limits import Guard
+from leanglot.serve.quiet_telemetry import QuietTelemetry
+from leanglot.serve.settings import ServeSettings
 
 
 class Served:
@@ -41,22 +44,6 @@ class Served:
         return self.snapshot
 
 
-class Guard:
-    """Lets those pass who know the token, and everybody to what holds no data."""
-
-    def __init__(self, app, token: str) -> None:
-        self.app = app
-        self.token = token
-
-    async def __call__(self, scope, receive, send) -> None:
-        known = dict(scope.get("headers", [])).get(b"authorization") == f"Bearer {self.token}".encode()
-        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS or known:
-            await self.app(scope, receive, send)
-            return
-        await send({"type": "http.response.start", "status": 401, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": b'{"error": "who are you?"}'})
-
-
 def ask(page) -> None:
     """Does what a tab does that comes into sight again: it asks at once."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -67,7 +54,7 @@ def serving(served: Served, token: str | None = None):
     """Serves until the block ends; on the port of before, where there was one."""
     app = FastAPI()
     app.include_router(dashboard_router(served.told, fresh_s=0))
-    guarded = app if token is None else Guard(app, token)
+    guarded = app if token is None else Guard(app, ServeSettings(token=token), QuietTelemetry())
     server = uvicorn.Server(
         uvicorn.Config(guarded, port=served.port, log_level="critical", ws="none", timeout_graceful_shutdown=1)
     )

@@ -8,6 +8,7 @@ from dashboard_snapshots import alert, language, plain_languages, snapshot, usua
 
 pytestmark = pytest.mark.browser
 
+RIGHT = "the-right-token-of-the-server"
 REFUSED = "net::ERR_CONNECTION"
 BOXES = """() => ['h1', '.tiles > div', 'main section:not([hidden])', '#health-table tbody > tr > *', '.spark']
     .flatMap((each) => [...document.querySelectorAll(each)])
@@ -122,7 +123,7 @@ def test_a_server_that_was_never_there_is_told(open_dashboard):
 def test_a_server_with_a_token_is_asked_with_it(open_dashboard):
     served = Served()
     served.show(usual())
-    with serving(served, "right"):
+    with serving(served, RIGHT):
         page = open_dashboard(served, ready="#token", expect=("401",))
         assert page.locator("#content").is_hidden()
         assert "Swahili" not in page.content()
@@ -135,12 +136,15 @@ def test_a_server_with_a_token_is_asked_with_it(open_dashboard):
         page.locator("#token").fill("wrong")
         page.keyboard.press("Enter")
         page.locator("#token-refused", has_text="refused this token").wait_for()
-        page.locator("#token").fill("right")
+        page.locator("#token").fill("тайна")
+        page.keyboard.press("Enter")
+        page.locator("#token-refused", has_text="ASCII").wait_for()
+        page.locator("#token").fill(f" {RIGHT} ")
         page.get_by_role("button", name="Show the languages").click()
         page.locator("#live.well").wait_for()
         assert page.locator("h1").inner_text() == "Open alerts: Swahili and Thai"
         assert page.locator("#ask").is_hidden()
-        assert "right" not in page.url
+        assert RIGHT not in page.url
         page.reload()
         page.locator("#live.well").wait_for()
 

@@ -12,7 +12,13 @@ const link = { heard: null, gone: null, what: "", data: null, told: 0, page: nul
 function startPolling() {
   byId("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    keepToken(byId("token").value);
+    const token = byId("token").value.trim();
+    // No header carries anything else.
+    if (!/^[\x21-\x7e]+$/.test(token)) {
+      put(byId("token-refused"), "A token holds letters, digits and signs of ASCII alone.");
+      return;
+    }
+    keepToken(token);
     ask();
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !locked()) ask(); });
@@ -28,7 +34,7 @@ async function ask() {
   link.asking = false;
   link.timer = setTimeout(ask, document.hidden ? HIDDEN_MS : EVERY_MS);
   answer();
-  // Asking on without the token would have the browser ask for it, too, again and again.
+  // Without the token the answer stays the same.
   if (locked()) clearTimeout(link.timer);
 }
 
@@ -36,7 +42,8 @@ async function ask() {
 async function answerOf(token) {
   try {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    const answer = await fetch("dashboard/data", { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    // Without credentials: else the browser, too, would ask for the token.
+    const answer = await fetch("dashboard/data", { headers, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     if (answer.status === 401) return () => askForToken(token);
     if (!answer.ok) return () => lost(`The server answers with an error (${answer.status})`);
     const data = await answer.json();
