@@ -23,7 +23,7 @@ DASHBOARD = DEPLOY / "grafana" / "dashboards" / "leanglot.json"
 _SELECTOR = re.compile(r"\b((?:leanglot|process|up|language:)[a-z0-9_:]*)\b(?:\{([^}]*)\})?")
 
 
-def dashboard_queries(window="30s"):
+def dashboard_queries(window="10m"):
     """Panel and query of every target, its variables set to everything."""
     board = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     for panel in board["panels"]:
