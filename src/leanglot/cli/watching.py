@@ -98,6 +98,7 @@ def _read_once(keeper: "Keeper", stop: Event, write: "Callable[[Snapshot], None]
         )
     found = keeper.snapshot()
     if not complete:
+        keeper.save()
         typer.echo("Stopped before the logs were read to their end. With --state, the same command goes on.", err=True)
         raise typer.Exit(130)
     write(found)

@@ -1,7 +1,7 @@
 """Keeps a watch over growing logs: reads them, remembers how far, and goes on after a restart."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +61,7 @@ class Keeper:
         self._failed_saves, self._save_fault = 0, ""
         self._faults: dict[Fault, str] = {}
         self._notes: dict[str, None] = {}
-        self.behind = True
+        self.behind, self._torn = True, False
         self._file = None if state is None else StateFile(state)
         try:
             kept = self._kept(reset=reset)
@@ -84,8 +84,7 @@ class Keeper:
         if error is None:
             self.close()
         else:
-            with suppress(StorageError):
-                self.close()
+            self._release()
 
     def step(self, limit: int = STEP_BYTES, *, final: bool = False) -> tuple[Alert, ...]:
         """Read what is new, a bounded part of it, and save the state when it is time; quick where nothing is new.
@@ -101,8 +100,11 @@ class Keeper:
         """
         with self._guard:
             before = self._follower.states()
+            # What was read and what was learned belong together: if one of the two fails, neither may be saved.
+            self._torn = True
             look = self._follower.look(self._clock() + _AHEAD_S, limit, final=final)
             opened = self._watch.add(look.reading)
+            self._torn = False
             self._remember(look)
             self.behind = look.behind
             self._unsaved = self._unsaved or self._follower.states() != before
@@ -120,12 +122,15 @@ class Keeper:
         with self._guard:
             found = self._watch.snapshot(now)
             counters = dict(found.counters)
-            notes = [*found.notes, *self._fault_notes(counters), *self._notes]
             if self._failed_saves:
                 counters[FAILED_SAVES] = self._failed_saves
-            if self._save_fault:
-                notes.append(f"The state cannot be saved, and the monitor goes on without: {self._save_fault}")
-            return found.model_copy(update={"counters": counters, "notes": tuple(notes)})
+            notes = (*found.notes, *self._own_notes(counters))
+            return found.model_copy(update={"counters": counters, "notes": notes})
+
+    def troubles(self) -> tuple[str, ...]:
+        """What was noticed about the logs and the state, one sentence each."""
+        with self._guard:
+            return tuple(self._own_notes(self._watch.snapshot().counters))
 
     def save(self) -> None:
         """Save the state now; does nothing without a state file.
@@ -134,7 +139,7 @@ class Keeper:
             StorageError: When the disk is full or the place not writable; the former state is left as it was.
         """
         with self._guard:
-            if self._file is None:
+            if self._file is None or self._torn:
                 return
             self._saved_at = time.monotonic()
             kept = KeptState(
@@ -187,12 +192,15 @@ class Keeper:
         while len(self._notes) > _MOST_NOTES:
             del self._notes[next(iter(self._notes))]
 
-    def _fault_notes(self, counters: dict[str, int]) -> list[str]:
+    def _own_notes(self, counters: Mapping[str, int]) -> list[str]:
         found = []
         for fault, where in self._faults.items():
             count = counters.get(f"broken_{fault}", 0)
             lines = "1 entry was" if count == 1 else f"{count:,} entries were"
             found.append(f"{lines} skipped: {FAULT_WORDS[fault]} (first: {where}).")
+        found += self._notes
+        if self._save_fault:
+            found.append(f"The state cannot be saved, and the monitor goes on without: {self._save_fault}")
         return found
 
 

@@ -6,6 +6,7 @@ from threading import Event
 from typing import Final
 
 from leanglot.errors import DataError
+from leanglot.monitor.following import UNREADABLE
 from leanglot.monitor.keeper import Keeper
 from leanglot.monitor.log_rows import BROKEN
 from leanglot.results.monitoring import Snapshot
@@ -33,10 +34,10 @@ def read_once(keeper: Keeper, stop: Event, tell: Tell) -> bool:
     """
     _catch_up(keeper, stop, tell, final=True)
     found = keeper.snapshot()
-    if not found.predictions and found.counters.get(BROKEN):
-        raise DataError(
-            "Nothing in the logs can be used. " + " ".join(found.notes), "See docs/monitor.md for the format."
-        )
+    unusable = found.counters.get(BROKEN, 0) + found.counters.get(UNREADABLE, 0)
+    if unusable and not (found.predictions or keeper.behind):
+        told = " ".join(keeper.troubles())
+        raise DataError(f"Nothing in the logs can be used. {told}", "docs/monitor.md describes the format.")
     return not keeper.behind
 
 

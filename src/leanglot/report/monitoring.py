@@ -54,7 +54,7 @@ def open_alerts(snapshot: Snapshot) -> tuple[Alert, ...]:
 def opened_lines(alert: Alert) -> Text:
     """An alert that opened: what, since when, how sure, what to do."""
     lines = Text(f"! {plain(alert.id)}: {plain(alert.message)}", "bold red")
-    sure = f"Found {moment(alert.found_at)}; chance of any false alert ever: {_chance(alert.chance)}."
+    sure = f"Found {moment(alert.found_at)}; chance of ever such an alert without a change: {_chance(alert.chance)}."
     return lines.append(f"\n  {sure}\n  {plain(alert.advice)}", "default not bold")
 
 

@@ -21,6 +21,7 @@ from leanglot.errors import RunError, StorageError
 from leanglot.monitor.keeper import FAILED_SAVES, Keeper
 from leanglot.monitor.kept_state import StateFile
 from leanglot.monitor.rules import Rules
+from leanglot.monitor.watch import Watch
 from leanglot.results.storage import storage_error
 
 SHARES = {"en": 0.6, "de": 0.3, "sw": 0.1}
@@ -274,6 +275,26 @@ def test_an_error_inside_is_not_hidden_by_a_full_disk(log, state, full_disk):
     full_disk.set()
     with pytest.raises(KeyError), Keeper([log], state=state):
         raise KeyError
+
+
+def test_after_an_error_between_reading_and_learning_nothing_is_saved(log, state, rows, monkeypatch):
+    write_log(log, rows[0])
+    Keeper([log], state=state).close()
+    before = state.read_bytes()
+
+    def fail(watch, reading):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "add", fail)
+        keeper = Keeper([log], state=state, save_every_s=0.0)
+        with pytest.raises(MemoryError):
+            keeper.step()
+        keeper.close()
+    assert state.read_bytes() == before
+    with Keeper([log], state=state) as keeper:
+        finished(keeper)
+        assert keeper.snapshot().predictions == 3_000
 
 
 def test_broken_lines_are_told_with_the_place_of_the_first_also_after_a_restart(log, state, rows):
