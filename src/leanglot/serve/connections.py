@@ -57,7 +57,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._beside_body, self._in_body = 0, True
         before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before:
+        if self.cycle is not before and self.scope["method"] != "HEAD":  # which has no body to wait for
             self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment]
         if self._stopping:
             self.cycle.keep_alive = False

@@ -56,6 +56,8 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # as GET; whoever speaks HTTP leaves the body out
+            scope = dict(scope, method="GET")
         arrived = scope[ARRIVED] = time.perf_counter()
         status, started = 500, False
 
