@@ -4,7 +4,11 @@ import json
 import re
 import shlex
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -49,6 +53,7 @@ def test_the_readme_shows_every_step():
         *("trim-vocabulary", "prune", "distil", "search-sparsity"),
         *("repair", "sweep", "report", "recommend", "doctor"),
         *("route", "gate", "compare", "card", "profile"),
+        *("serve", "monitor"),
     }  # fmt: skip
 
 
@@ -56,12 +61,30 @@ def test_the_readme_shows_every_step():
 def test_the_readme_s_commands_and_python_run_in_order(workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     for words in commands():
+        if words[0] == "serve":
+            serve_one_answer(words)
+            continue
         quick = ["--quick"] if words[0] in {"optimize", "benchmark", "sweep"} else []
         with pytest.raises(SystemExit) as stopped:
             main([*(_LESS.get(word, word) for word in words), *quick])
         assert stopped.value.code == 0, f"leanglot {' '.join(words)}: {capsys.readouterr().err}"
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - the README's own code, as a reader would run it
+
+
+def serve_one_answer(words: list[str]) -> None:
+    """Starts the server, asks it what the README asks, and stops it."""
+    (asked,) = re.findall(r"^curl .* -d '(.*)'$", README, flags=re.MULTILINE)
+    command = [sys.executable, "-m", "leanglot.cli", *words, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = re.search(r"http://\S+", server.stdout.readline())[0]
+            request = Request(f"{address}/predict", asked.encode(), {"content-type": "application/json"})  # noqa: S310
+            with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
+                assert len(json.load(answer)["predictions"]) == 1
+        finally:
+            server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
 
 
 def test_the_readme_opens_with_a_chart_and_a_command():
