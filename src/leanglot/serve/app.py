@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
@@ -17,6 +18,8 @@ from leanglot.serve.inference_protocol import InferRequest, protocol_router
 from leanglot.serve.limits import OPENAPI, Guard
 from leanglot.serve.predicting import LabelRequest, PredictRequest, predict_router
 from leanglot.serve.settings import ServeSettings
+
+_LAST_CALL_S: Final = 10.0  # by then all requests have ended, and only a call of the engine may be under way
 
 
 def create_app(
@@ -64,6 +67,6 @@ def _lifespan(batcher: Batcher) -> Callable[[FastAPI], AbstractAsyncContextManag
             await asyncio.wait_for(ticket.future, batcher.settings.timeout_s)
             yield
         finally:
-            await batcher.stop(batcher.settings.grace_s)
+            await batcher.stop(_LAST_CALL_S)
 
     return lifespan

@@ -55,11 +55,14 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start to answer."""
         self._beside_body, self._in_body = 0, True
-        before = self.cycle
+        before, upgrading = self.cycle, self.parser.should_upgrade()
+        if upgrading and _has_body(self.headers):  # the parser would skip it
+            self._refuse(400, "This server speaks HTTP/1.1 alone: leave out the header Upgrade.")
+            return
         super().on_headers_complete()
         if self.cycle is not before and self.scope["method"] != "HEAD":  # which has no body to wait for
             self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment]
-        if self._stopping:
+        if self._stopping or upgrading:  # after which the parser reads nothing more
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -129,6 +132,10 @@ class PatientProtocol(HttpToolsProtocol):
         head += f"content-length: {len(body)}\r\nconnection: close\r\n"
         self.transport.write(head.encode("ascii") + header + b"\r\n" + body)
         self.transport.close()
+
+
+def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
 
 
 class _Joined:

@@ -1,6 +1,8 @@
 """Runs an application: takes the port, loads, tells that it is ready, and ends what it took before it stops."""
 
+import asyncio
 import errno
+import gc
 import math
 import os
 import signal
@@ -66,7 +68,8 @@ def run_server(settings: ServeSettings, assemble: Assemble, on_ready: Callable[[
         _allow_connections(settings.max_connections)
         app = create_app(parts.engine, settings, parts.telemetry, parts.routers)
         server = GracefulServer(configured(app, settings), lambda: on_ready(parts.engine.name, _address(listener)))
-        server.run(sockets=[listener])
+        with _frozen_garbage():
+            server.run(sockets=[listener])
 
 
 def configured(app: FastAPI, settings: ServeSettings) -> uvicorn.Config:
@@ -128,6 +131,16 @@ class GracefulServer(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what was taken; where that was cut short, tell whoever waits, and end in order all the same."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            cut_off = list(self.server_state.tasks)
+            for task in cut_off:
+                task.cancel()
+            await asyncio.gather(*cut_off, return_exceptions=True)
+            await self.lifespan.shutdown()
+
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections once a second."""
         if counter % 10 == 0:
@@ -149,6 +162,17 @@ class GracefulServer(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+
+@contextmanager
+def _frozen_garbage() -> Iterator[None]:
+    """Have the garbage collector look at nothing that was there before: a look at all of it takes 90 ms."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:

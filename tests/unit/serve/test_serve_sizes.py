@@ -102,3 +102,14 @@ def test_what_is_no_http_is_told_so(server, start):
         assert reply.status in {400, 404}
         assert reply.error
     assert predict(server.port, "after").status == 200
+
+
+def test_a_protocol_that_is_not_spoken_is_ignored_or_told(server):
+    other = {"connection": "Upgrade", "upgrade": "h2c"}
+    with Client(server.port) as client:
+        assert client.ask("GET", "/v2/health/live", **other).status == 200
+        assert client.closed()
+    with Client(server.port) as client:
+        reply = client.ask("POST", "/predict", texts_body("a"), **other)
+        assert (reply.status, "leave out the header Upgrade" in reply.error) == (400, True)
+        assert client.closed()

@@ -30,6 +30,15 @@ def test_what_is_not_finished_within_the_grace_is_told(engine):
         engine.release()
 
 
+def test_who_stops_it_twice_waits_for_nothing(engine):
+    with serving(engine) as server, hold(engine, server) as busy:
+        server.stop()
+        server.server.force_exit = True
+        reply = busy.reply()
+        assert (reply.status, "is stopping" in reply.error) == (503, True)
+        engine.release()
+
+
 def test_a_request_that_crosses_the_stop_on_an_open_connection_is_answered():
     with serving(FakeEngine()) as server, Client(server.port) as client:
         assert client.ask("GET", "/v2/health/live").status == 200
