@@ -12,7 +12,7 @@ from typing import Final, Self
 from leanglot.errors import RunError, StorageError
 from leanglot.monitor.following import STEP_BYTES, Follower, Look
 from leanglot.monitor.kept_state import KeptState, StateFile
-from leanglot.monitor.log_rows import FAULT_WORDS, Fault
+from leanglot.monitor.log_fields import FAULT_WORDS, Fault
 from leanglot.monitor.rules import Rules
 from leanglot.monitor.watch import Watch
 from leanglot.results.monitor_baseline import MonitorBaseline

@@ -7,8 +7,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leanglot.errors import RunError
+from leanglot.monitor.log_fields import Fault
 from leanglot.monitor.log_files import FileState
-from leanglot.monitor.log_rows import Fault
 from leanglot.monitor.state import WatchState
 from leanglot.results.atomic import remove_leftovers, write_bytes_atomically
 from leanglot.results.storage import storage_errors
