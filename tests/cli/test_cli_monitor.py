@@ -114,6 +114,12 @@ def test_it_ends_with_1_while_an_alert_is_open(log, artifact, ended):
     assert "leanglot gate" in printed
 
 
+def test_bursts_make_the_same_drop_weaker_evidence(log, artifact, ended):
+    log.write_text(lines(300, 0.95) + lines(100, 0.5, 300))
+    assert ended(log, "--artifact", artifact)[0] == 1
+    assert ended(log, "--artifact", artifact, "--design-effect", "20")[0] == 0
+
+
 def test_without_a_baseline_it_counts_and_says_how_to_make_one(log, torch_artifact, ended):
     log.write_text(lines(300, 0.1))
     for extra in ([], ["--artifact", torch_artifact]):
@@ -208,6 +214,7 @@ def test_what_is_no_log_is_refused(tmp_path, log, refused):
         (["--tolerance", "length"], "is not of the form signal=0.1"),
         (["--tolerance", "length=2"], "the tolerance of length is 2.0"),
         (["--alpha", "0.9"], "alpha is 0.9"),
+        (["--design-effect", "0.5"], "design_effect is 0.5"),
         (["--latency-budget-ms", "-1"], "latency_budget_ms is -1.0"),
         (["--latency-budget-ms", "nan"], "latency_budget_ms is nan"),
         (["--every", "5s"], "--every has no effect here"),

@@ -46,6 +46,9 @@ def monitor(
     alpha: Annotated[
         float, typer.Option(help="Chance of any false alert, ever, over all languages and signals; at most 0.5.")
     ] = 0.05,
+    design_effect: Annotated[
+        float, typer.Option(help="Predictions worth as much as one independent one, where they come in bursts.")
+    ] = 1.0,
     latency_budget_ms: Annotated[
         float | None, typer.Option(help="Alert where provably more than 5% of the answers are slower than this.")
     ] = None,
@@ -72,7 +75,7 @@ def monitor(
         check_places(logs)
     if reset_state and state is None:
         raise ConfigError("--reset-state has no effect without --state.", "Add --state FILE, or leave it out.")
-    rules = _rules(alpha, latency_budget_ms, tolerance or [])
+    rules = _rules(alpha, design_effect, latency_budget_ms, tolerance or [])
     seconds = _seconds(every)
     with _stoppable() as stop, Keeper(logs, _baseline(artifact), rules, state, reset=reset_state) as keeper:
         write = _writer(snapshot)
@@ -156,7 +159,7 @@ def _baseline(artifact: Path | None) -> "MonitorBaseline | None":
     return None if artifact is None else read_monitor_baseline(artifact)
 
 
-def _rules(alpha: float, latency_budget_ms: float | None, tolerances: Sequence[str]) -> "Rules":
+def _rules(alpha: float, design_effect: float, latency_budget_ms: float | None, tolerances: Sequence[str]) -> "Rules":
     from dataclasses import fields
 
     from leanglot.monitor.rules import Rules, Tolerances
@@ -165,7 +168,12 @@ def _rules(alpha: float, latency_budget_ms: float | None, tolerances: Sequence[s
     allowed = [each.name for each in fields(Tolerances)]
     if unknown := [name for name in given if name not in allowed]:
         raise ConfigError(f"--tolerance {unknown[0]} names no signal.", f"Allowed are {', '.join(allowed)}.")
-    return Rules(alpha=alpha, latency_budget_ms=latency_budget_ms, tolerances=Tolerances(**given))
+    return Rules(
+        alpha=alpha,
+        design_effect=design_effect,
+        latency_budget_ms=latency_budget_ms,
+        tolerances=Tolerances(**given),
+    )
 
 
 def _seconds(every: str) -> float:
