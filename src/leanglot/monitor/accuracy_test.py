@@ -29,10 +29,11 @@ class AccuracyTest:
         n: Judged examples; with 0 nothing is tested.
         level: Error level of all its looks together.
         alpha: Error level of the whole monitor.
+        design_effect: Labelled predictions that are worth one independent one.
     """
 
-    def __init__(self, right: int, n: int, level: float, alpha: float) -> None:
-        self._right, self._n, self._alpha = right, n, alpha
+    def __init__(self, right: int, n: int, level: float, alpha: float, design_effect: float = 1.0) -> None:
+        self._right, self._n, self._alpha, self._effect = right, n, alpha, design_effect
         self._fisher_level, self._bound_level = level / 2, level / 4
         self._bound = float(share_low(right, n, level / 4)) if n else 0.0
 
@@ -48,8 +49,15 @@ class AccuracyTest:
         hits = []
         for row, window in enumerate(look.windows):
             if window.first >= earliest["accuracy"]:
-                hits.append(Hit("accuracy", 0, window, self._strength(right[row], n[row], window.part())[0]))
+                hits.append(
+                    Hit("accuracy", 0, window, self._strength(*self._independent(right[row], n[row]), window.part())[0])
+                )
         return [hit for hit in hits if hit.strength <= 1]
+
+    def _independent(self, right: int, n: int) -> tuple[int, int]:
+        """Right answers and all of as many independent predictions as these are worth; wrong ones are rounded down."""
+        worth = math.ceil(n / self._effect)
+        return worth - math.floor((n - right) / self._effect), worth
 
     def _strength(self, right: int, n: int, part: float) -> tuple[float, bool]:
         """P-value over the level it must keep, of Fisher's test or of the other, and whether it is Fisher's.
@@ -65,8 +73,8 @@ class AccuracyTest:
     def told(self, hit: Hit) -> Told:
         """The numbers of a hit; see `Test`."""
         right, n = _counted(hit.window)
-        strength, by_fisher = self._strength(right, n, hit.window.part())
-        low, high = difference(right, n, self._right, self._n, INTERVAL_LEVEL)
+        strength, by_fisher = self._strength(*self._independent(right, n), hit.window.part())
+        low, high = difference(right / self._effect, n / self._effect, self._right, self._n, INTERVAL_LEVEL)
         chance = strength if by_fisher else (1 + strength) / 2
         baseline = self._right / self._n
         return Told(n, baseline, right / n, float(low), float(high), self._alpha * chance, "right answers", baseline)
@@ -74,8 +82,8 @@ class AccuracyTest:
     def settled(self, cell: int, window: Window, halfway: float, level: float) -> bool:  # noqa: ARG002 - it has one share
         """Whether nothing speaks for a drop, and an accuracy is proven to be surpassed; see `Test`."""
         right, n = _counted(window)
-        in_order = drop_z(right, n, self._right, self._n) < _IN_ORDER_Z
-        return in_order and float(binomial_at_least(right, n, halfway)) <= level
+        in_order = drop_z(*self._independent(right, n), self._right, self._n) < _IN_ORDER_Z
+        return in_order and float(binomial_at_least(right / self._effect, n / self._effect, halfway)) <= level
 
     def detectable(self, windows: Windows, block: int) -> float | None:
         """Smallest drop that the widest windows so far would have shown with 80% power; None where none would.
@@ -86,11 +94,13 @@ class AccuracyTest:
         """
         if not self._n:
             return None
-        found = [self._smallest(blocks * block, part) for blocks, part in windows.widest()]
+        found = [self._smallest(math.floor(blocks * block / self._effect), part) for blocks, part in windows.widest()]
         return min((drop for drop in found if drop is not None), default=None)
 
     def _smallest(self, n: int, part: float) -> float | None:
         baseline = self._right / self._n
+        if n == 0:
+            return None
 
         def shows(drop: float) -> bool:
             share = baseline - drop

@@ -92,7 +92,9 @@ class Detector:
         )
         estimate = [] if self._calibration is None else [self._estimate_test(self._calibration, baseline, budget)]
         self._judges_estimate = bool(estimate and estimate[0].signals())
-        self._accuracy = AccuracyTest(baseline.correct, baseline.n, budget.of("accuracy"), rules.alpha)
+        self._accuracy = AccuracyTest(
+            baseline.correct, baseline.n, budget.of("accuracy"), rules.alpha, rules.design_effect
+        )
         predictions, outcomes = (state.predictions, state.outcomes) if state else (None, None)
         self._predictions = Course(
             Stream(rules.block, self._layout.size, predictions.stream if predictions else None),
@@ -174,7 +176,10 @@ class Detector:
         blocks = self._outcomes.stream.windows.blocks
         if self._calibration and self._holds[0] != blocks:
             newest = self._newest(self._outcomes, closed=True)[: 2 * BINS].reshape(BINS, 2)
-            self._holds = (blocks, not contradicted(self._calibration, newest.sum(axis=1), newest[:, 1]))
+            self._holds = (
+                blocks,
+                not contradicted(self._calibration, newest.sum(axis=1), newest[:, 1], self._rules.design_effect),
+            )
         return self._holds[1]
 
     def _newest(self, course: Course, *, closed: bool = False) -> Ints:
@@ -211,7 +216,7 @@ class Detector:
                 reason="labelled predictions contradict it: among answers of like confidence, not as many are right "
                 "as when the model was judged",
             )
-        return estimated(self._calibration, bins)
+        return estimated(self._calibration, bins, self._rules.design_effect)
 
     def watched(self) -> tuple[Signal, ...]:
         """Signals that have been looked at by now, in the order of their tests."""

@@ -121,7 +121,7 @@ def _never_falling(values: Floats, weights: Floats) -> Floats:
     return np.clip(rising, 0.0, 1.0)
 
 
-def estimated(calibration: Calibration, counts: Ints) -> Share:
+def estimated(calibration: Calibration, counts: Ints, design_effect: float = 1.0) -> Share:
     """Accuracy of live predictions, with an interval for their number and for that of the judged examples.
 
     The distances of both add up in squares (MOVER; see `stats.means`).
@@ -129,11 +129,12 @@ def estimated(calibration: Calibration, counts: Ints) -> Share:
     Args:
         calibration: Of the language.
         counts: Predictions by bin of confidence, at least one.
+        design_effect: How many of them are worth one independent one.
     """
     n, value = int(counts.sum()), calibration.mean(counts)
     variance = float(counts @ (calibration.values - value) ** 2) / n
     below, above = calibration.spread(counts)
-    sampling = _Z**2 * variance / n
+    sampling = _Z**2 * variance * design_effect / n
     return Share(
         n=n,
         value=value,
@@ -142,7 +143,7 @@ def estimated(calibration: Calibration, counts: Ints) -> Share:
     )
 
 
-def contradicted(calibration: Calibration, counts: Ints, right: Ints) -> bool:
+def contradicted(calibration: Calibration, counts: Ints, right: Ints, design_effect: float = 1.0) -> bool:
     """Whether labelled predictions show that the calibration does not hold.
 
     It does not when their accuracy lies farther from its estimate than chance explains once in 1,000 times, given how
@@ -152,12 +153,13 @@ def contradicted(calibration: Calibration, counts: Ints, right: Ints) -> bool:
         calibration: Of the language.
         counts: Labelled predictions by bin of confidence.
         right: Rightly answered ones of them.
+        design_effect: How many of them are worth one independent one.
     """
     n = int(counts.sum())
     if n < _LEAST_LABELLED:
         return False
     off = float(right.sum()) / n - calibration.mean(counts)
-    chance = float(counts @ (calibration.values * (1 - calibration.values))) / n**2
+    chance = float(counts @ (calibration.values * (1 - calibration.values))) * design_effect / n**2
     unsure = max(calibration.spread(counts)) / _Z
     return abs(off) > _CONTRADICTED_Z * math.sqrt(chance + unsure**2)
 
@@ -192,7 +194,7 @@ class EstimateTest:
         self._bins = slice(place, place + BINS)
         self._alpha, self._level, self._least = rules.alpha, level / 2, rules.estimate_min
         self._calibration, self._holds = calibration, holds
-        self._tolerance = rules.tolerances.estimate
+        self._tolerance, self._effect = rules.tolerances.estimate, rules.design_effect
         floor, top = float(calibration.values[0]), float(calibration.values[-1])
         n = int(reference.sum())
         self._range = top - floor
@@ -222,7 +224,7 @@ class EstimateTest:
         for row in np.flatnonzero((n >= self._least) & (means < self._expected)).tolist():
             window = look.windows[row]
             if window.first >= earliest["estimate"]:
-                chance = float(mean_at_most(means[row], n[row], self._expected))
+                chance = float(mean_at_most(means[row], n[row] / self._effect, self._expected))
                 hits.append(Hit("estimate", 0, window, chance / (self._level * window.part())))
         found = [hit for hit in hits if hit.strength <= 1]
         return found if found and self._holds() else []
@@ -233,8 +235,8 @@ class EstimateTest:
         n, now = int(counts.sum()), self._calibration.mean(counts)
         mean = self._within_range(counts)
         baseline, least, most = self._reference
-        low = self._floor + self._range * mean_low(mean, n, INTERVAL_LEVEL / 4)
-        high = self._floor + self._range * mean_high(mean, n, INTERVAL_LEVEL / 4)
+        low = self._floor + self._range * mean_low(mean, n / self._effect, INTERVAL_LEVEL / 4)
+        high = self._floor + self._range * mean_high(mean, n / self._effect, INTERVAL_LEVEL / 4)
         chance, limit = self._alpha * (1 + hit.strength) / 2, baseline - self._tolerance
         return Told(n, baseline, now, low - most, high - least, chance, "right answers, estimated", limit)
 
@@ -250,4 +252,4 @@ class EstimateTest:
             return False
         mean = self._within_range(counts)
         least = (halfway - self._floor) / self._range
-        return mean >= self._expected and float(mean_at_most(1 - mean, n, 1 - least)) <= level
+        return mean >= self._expected and float(mean_at_most(1 - mean, n / self._effect, 1 - least)) <= level

@@ -73,6 +73,8 @@ class Rules:
         alpha: Chance that the whole monitor, all languages and signals together, ever raises an alert although
             nothing changed. Above 0, at most 0.5.
         block: Predictions of a language between two looks at its tests, 10 to 10,000.
+        design_effect: Live predictions that are worth as much as one independent one (Kish, "Survey Sampling", 1965),
+            1 to 1,000: more than 1 where they come in bursts of like ones.
         tolerances: By how much shares may differ.
         latency_budget_ms: Milliseconds within which answers shall come; None watches no latency.
         latency_share: Share of answers that may be slower than that, above 0 and below 1.
@@ -89,6 +91,7 @@ class Rules:
 
     alpha: float = 0.05
     block: int = 100
+    design_effect: float = 1.0
     tolerances: Tolerances = field(default_factory=Tolerances)
     latency_budget_ms: float | None = None
     latency_share: float = 0.05
@@ -131,7 +134,7 @@ def learned_blocks(rules: Rules, tolerance: float, level: float) -> int:
         tolerance: By how much a share may change.
         level: Error level of one bound.
     """
-    needed = math.log(1 / level) / (2 * (tolerance / 2) ** 2) if tolerance > 0 else math.inf
+    needed = rules.design_effect * math.log(1 / level) / (2 * (tolerance / 2) ** 2) if tolerance > 0 else math.inf
     return max(1, math.ceil(min(needed, rules.reference_predictions) / rules.block))
 
 
@@ -140,6 +143,8 @@ def _fraction_faults(rules: Rules) -> Iterator[str]:
         yield f"alpha is {rules.alpha!r}, and must be above 0 and at most 0.5"
     if not _is_number(rules.latency_share) or not 0 < rules.latency_share < 1:
         yield f"latency_share is {rules.latency_share!r}, and must be above 0 and below 1"
+    if not _is_number(rules.design_effect) or not 1 <= rules.design_effect <= 1_000:
+        yield f"design_effect is {rules.design_effect!r}, and must be from 1 to 1,000"
     budget = rules.latency_budget_ms
     if budget is not None and (not _is_number(budget) or not 0 < budget < math.inf):
         yield f"latency_budget_ms is {budget!r}, and must be a number of milliseconds above 0, or None"

@@ -84,7 +84,7 @@ class ShareTests:
     ) -> None:
         self._cells = [cell for cell in cells if cell.signal in watched]
         self._watched = watched
-        self._alpha = rules.alpha
+        self._alpha, self._effect = rules.alpha, rules.design_effect
         self._rules = rules
         self._reference = reference
         self._numbers = {signal: self._of(signal) for signal in dict.fromkeys(cell.signal for cell in self._cells)}
@@ -178,7 +178,8 @@ class ShareTests:
         pairs = zip(rows.tolist(), cells.tolist(), strict=True)
         allowed = np.array([self._allowed(look.windows[row], cell, earliest) for row, cell in pairs])
         rows, cells, allowed = rows[allowed > 0], cells[allowed > 0], allowed[allowed > 0]
-        below, above = beyond_tolerance(count[rows, cells], n[rows, cells], self._lowest[cells], self._highest[cells])
+        some, all_ = count[rows, cells] / self._effect, n[rows, cells] / self._effect
+        below, above = beyond_tolerance(some, all_, self._lowest[cells], self._highest[cells])
         strengths = np.minimum(below, above) / allowed
         return [
             Hit(self._cells[cell].signal, cell, look.windows[row], strength)
@@ -197,13 +198,14 @@ class ShareTests:
         """The numbers of a hit; see `Test`."""
         count, n = self._counted_one(hit.cell, hit.window.counts)
         baseline, watched, now = self._baseline(hit.cell), self._watched[hit.signal], count / n
+        some, all_ = count / self._effect, n / self._effect
         if watched.limit is None:
             of, total = self._reference_of(hit.cell)
-            low, high = (float(each) for each in difference(count, n, of, total, INTERVAL_LEVEL))
+            low, high = (float(each) for each in difference(some, all_, of, total, INTERVAL_LEVEL))
             chance = self._alpha * (1 + hit.strength) / 2
         else:
             tail = INTERVAL_LEVEL / 2
-            low, high = float(share_low(count, n, tail)) - baseline, float(share_high(count, n, tail)) - baseline
+            low, high = float(share_low(some, all_, tail)) - baseline, float(share_high(some, all_, tail)) - baseline
             chance = self._alpha * hit.strength
         limit = baseline + math.copysign(watched.tolerance, now - baseline)
         return Told(n, baseline, now, low, high, chance, self._cells[hit.cell].what, limit)
@@ -213,8 +215,9 @@ class ShareTests:
         count, n = self._counted_one(cell, window.counts)
         if not self._lowest[cell] * n <= count <= self._highest[cell] * n or not n:
             return False
+        some, all_ = count / self._effect, n / self._effect
         rose = halfway > self._baseline(cell)
-        return float(binomial_at_most(count, n, halfway) if rose else binomial_at_least(count, n, halfway)) <= level
+        return float(binomial_at_most(some, all_, halfway) if rose else binomial_at_least(some, all_, halfway)) <= level
 
     def _baseline(self, cell: int) -> float:
         limit = self._watched[self._cells[cell].signal].limit
@@ -223,9 +226,12 @@ class ShareTests:
         of, total = self._reference_of(cell)
         return of / total
 
-    def _reference_of(self, cell: int) -> tuple[int, int]:
-        learned = self._cells[cell].signal in self._learned_of
-        return self._counted_one(cell, self._learned if learned else self._reference)
+    def _reference_of(self, cell: int) -> tuple[float, float]:
+        """How many of the share and of how many; of learned ones, independent ones."""
+        if self._cells[cell].signal not in self._learned_of:
+            return self._counted_one(cell, self._reference)
+        of, total = self._counted_one(cell, self._learned)
+        return of / self._effect, total / self._effect
 
     def _counted_one(self, cell: int, counts: Ints) -> tuple[int, int]:
         at = self._cells[cell]

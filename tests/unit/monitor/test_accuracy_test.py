@@ -1,6 +1,7 @@
 """The test of labelled predictions against the judged accuracy."""
 
 import numpy as np
+import pytest
 
 from leanglot.monitor.accuracy_test import AccuracyTest
 from leanglot.monitor.course import Course
@@ -92,6 +93,27 @@ def test_a_drop_as_large_as_the_detectable_one_is_mostly_found():
     for _ in range(100):
         found += bool(fed(course_of(2_700, 3_000), rng.random(2_000) < 0.9 - drop))
     assert 70 <= found <= 98
+
+
+@pytest.mark.parametrize("effect", [1.0, 5.0])
+def test_bursts_of_like_answers_raise_false_alarms_unless_the_design_effect_is_told(effect):
+    """Each answer comes five times: a promise for independent ones is none for these."""
+    rng, alarms = np.random.default_rng(5), 0
+    for _ in range(100):
+        test = AccuracyTest(int(rng.binomial(1_000, 0.9)), 1_000, 0.025 / 30, ALPHA, effect)
+        alarms += bool(fed(Course(Stream(100, 2), [test]), np.repeat(rng.random(4_000) < 0.9, 5)))
+    assert alarms == 0 if effect > 1 else alarms > 40
+
+
+def test_a_design_effect_makes_losses_harder_to_show_and_never_hides_a_collapse():
+    rng = np.random.default_rng(6)
+    plain, bursts = (AccuracyTest(900, 1_000, 0.025 / 30, ALPHA, effect) for effect in (1.0, 7.0))
+    course, beside = Course(Stream(100, 2), [plain]), Course(Stream(100, 2), [bursts])
+    correct = rng.random(20_000) < 0.5
+    (one,), (other,) = fed(course, correct), fed(beside, correct)
+    assert one.found_at < other.found_at
+    assert other.low < one.low < one.high < other.high < 0
+    assert plain.detectable(course.stream.windows, 100) < bursts.detectable(beside.stream.windows, 100)
 
 
 def test_without_judged_examples_nothing_is_tested_or_detectable():

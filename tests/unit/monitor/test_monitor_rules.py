@@ -29,6 +29,7 @@ def test_accuracy_gets_half_and_its_estimate_a_quarter():
         ({"alpha": math.nan}, "alpha is nan"),
         ({"alpha": True}, "alpha is True"),
         ({"alpha": "0.05"}, "alpha is '0.05'"),
+        ({"design_effect": 0.5}, "design_effect is 0.5"),
         ({"block": 9}, "block is 9"),
         ({"block": 100.0}, "block is 100.0"),
         ({"latency_budget_ms": 0}, "latency_budget_ms is 0"),

@@ -152,6 +152,19 @@ def test_false_alarms_at_the_very_edge_keep_the_level():
     assert alarms <= 0.4 * 300
 
 
+def test_bursts_of_like_ones_raise_false_alarms_unless_the_design_effect_is_told():
+    rng, alarms = np.random.default_rng(7), {1.0: 0, 10.0: 0}
+    for _ in range(40):
+        rows = np.repeat(rng.choice(3, 1_000, p=(0.5, 0.3, 0.2)), 10)
+        for effect in alarms:
+            rules = Rules(design_effect=effect)
+            watched = {"labels": Watched(0.01, 0.05, learned=True)}
+            tests = ShareTests(LEARNED, np.zeros(4, dtype=np.int64), watched, rules)
+            alarms[effect] += bool(course_of(tests).add(np.arange(10_000.0), [rows]))
+    assert alarms[1.0] > 4
+    assert alarms[10.0] == 0
+
+
 def test_the_state_of_other_counts_is_refused():
     with pytest.raises(RunError, match="another baseline"):
         ShareTests(CELLS, np.zeros(4, dtype=np.int64), {}, RULES, LearnedState(counts=(1, 2)))
