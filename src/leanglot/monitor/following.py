@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from leanglot.errors import DataError
 from leanglot.monitor.events import Reading
-from leanglot.monitor.log_files import FileState, fresh, has_more, is_rotated, is_table, marked
+from leanglot.monitor.log_files import FileState, fresh, has_more, identity, is_rotated, is_table, marked
 from leanglot.monitor.log_lines import LONGEST_LINE, is_whole, take_lines
 from leanglot.monitor.log_rows import FaultNote, LogRows
 from leanglot.monitor.moments import LATEST
@@ -99,7 +99,7 @@ class Follower:
 
     def _time(self, path: Path) -> float:
         time = self._settled.states[path].time
-        return -math.inf if time is None else time
+        return math.inf if time is None else time  # labels without times belong to what the others hold
 
     def _read(self, path: Path, rows: LogRows, size: int, *, final: bool) -> int:
         """Read a part of a file.
@@ -113,7 +113,7 @@ class Follower:
             return self._read_table(path, state, rows)
         with path.open("rb") as file:
             now = os.fstat(file.fileno())
-            if (now.st_dev, now.st_ino) != (state.device, state.inode) or now.st_size < state.offset:
+            if identity(now) != (state.device, state.inode) or now.st_size < state.offset:
                 return 0  # It was replaced a moment ago: the next look finds it.
             file.seek(state.offset)
             chunk = file.read(size)

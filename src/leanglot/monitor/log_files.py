@@ -57,15 +57,21 @@ class FileState(BaseModel):
 def log_files(places: Iterable[Path]) -> dict[Path, os.stat_result]:
     """The log files there are now; a folder stands for those in it whose names end like a log's.
 
+    A file that has several names, as where ``current.jsonl`` is a link to one of the others, is there once.
+
     Args:
         places: Files and folders; what is not there is left out.
     """
-    found: dict[Path, os.stat_result] = {}
-    for place in places:
-        for path in _within(place):
-            if (known := stat_of(path)) is not None:
-                found[path] = known
-    return found
+    found: dict[tuple[int, int], tuple[Path, os.stat_result]] = {}
+    for path in sorted((path for place in places for path in _within(place)), key=Path.is_symlink):
+        if (known := stat_of(path)) is not None:
+            found.setdefault(identity(known), (path, known))
+    return dict(found.values())
+
+
+def identity(found: os.stat_result) -> tuple[int, int]:
+    """By which a file is told from all others, whatever its name."""
+    return found.st_dev, found.st_ino
 
 
 def stat_of(path: Path) -> os.stat_result | None:
@@ -137,7 +143,7 @@ def has_more(state: FileState, found: os.stat_result) -> bool:
 
 def is_same(state: FileState, path: Path, found: os.stat_result) -> bool:
     """Whether what lies at a path is the file that was read, perhaps renamed or longer by now."""
-    if (state.device, state.inode) != (found.st_dev, found.st_ino):
+    if (state.device, state.inode) != identity(found):
         return False
     if state.kind == "table":
         return (state.size, state.modified_ns) == (found.st_size, found.st_mtime_ns)

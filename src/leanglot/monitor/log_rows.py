@@ -1,6 +1,8 @@
 """Checks the entries of a prediction log one by one and gathers what can be used as columns."""
 
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -142,6 +144,8 @@ class LogRows:
             self._add_prediction(row)
         elif kind == "label" or (kind is None and label_of(row) is not None and row.get("id") is not None):
             self._labels.append(LateLabel(needed(identifier_of(row.get("id"))), needed(label_of(row))))
+            with suppress(BrokenRow):  # the time is only for the order in which several files are read
+                self.newest = self._time(_stamp(row))
         elif kind == "shadow":
             answer = ShadowAnswer(
                 id=identifier_of(row.get("id")),
@@ -156,7 +160,7 @@ class LogRows:
 
     def _add_prediction(self, row: dict[str, object]) -> None:
         get = row.get
-        stamp = get("timestamp") if get("time") is None else get("time")
+        stamp = _stamp(row)
         characters, script = count_of(get("characters")), script_of(get("script"))
         if (text := get("text")) is not None:
             if not isinstance(text, str):
@@ -191,6 +195,12 @@ class LogRows:
                 raise BrokenRow("time")
             return self.newest
         return seconds_of(value, self._latest)
+
+
+def _stamp(row: Mapping[str, object]) -> object:
+    """When an entry was logged, under either of its names."""
+    time = row.get("time")
+    return row.get("timestamp") if time is None else time
 
 
 def _columns(rows: list[_Prediction]) -> Events:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from leanglot.monitor.log_files import FileState, is_continuation, is_same, log_files, siblings, stat_of
+from leanglot.monitor.log_files import FileState, identity, is_continuation, is_same, log_files, siblings, stat_of
 
 _MOST_GONE: Final = 1000
 
@@ -43,10 +43,12 @@ def settle(states: Iterable[FileState], places: Iterable[Path]) -> Settled:
         places: The log's files and folders.
     """
     named = log_files(places)
+    identities = set(map(identity, named.values()))
     settled, lost = Settled(stats=dict(named), named=frozenset(named)), []
     for state in states:
         known = settled.stats.get(state.path) or stat_of(state.path)
-        if known is not None and is_same(state, state.path, known):
+        renamed = state.path not in named and known is not None and identity(known) in identities
+        if known is not None and not renamed and is_same(state, state.path, known):
             settled.states[state.path], settled.stats[state.path] = state, known
         else:
             lost.append(state)
@@ -94,5 +96,5 @@ def _add_later(place: Path, beside: Stats, settled: Settled) -> None:
 def _replaced(state: FileState, found: os.stat_result) -> str:
     if state.kind == "table":
         return f"{state.path} was written anew; it is read as a new file."
-    what = "truncated" if (state.device, state.inode) == (found.st_dev, found.st_ino) else "replaced"
+    what = "truncated" if (state.device, state.inode) == identity(found) else "replaced"
     return f"{state.path} was {what}; what was logged between the last look and that moment, if anything, is lost."

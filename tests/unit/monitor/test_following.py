@@ -275,6 +275,45 @@ def test_a_file_given_twice_counts_once(log, monkeypatch):
     assert ids(Follower([log, log.parent / "." / log.name, log.relative_to(log.parent)])) == [1]
 
 
+def test_a_file_that_has_several_names_counts_once(tmp_path):
+    first = tmp_path / "2026-01-31.jsonl"
+    append(first, lines(1))
+    (tmp_path / "current.jsonl").symlink_to(first)
+    (tmp_path / "0.jsonl").symlink_to(first)
+    os.link(first, tmp_path / "same.jsonl")
+    follower = Follower([tmp_path, tmp_path / "current.jsonl"])
+    assert ids(follower) == [1]
+    follower = Follower([tmp_path / "current.jsonl"], stored(follower))
+    append(first, lines(2))
+    assert ids(follower) == [2]
+    append(first, lines(3))
+    follower = Follower([tmp_path], stored(follower))
+    assert ids(follower) == [3]
+    assert ids(Follower([tmp_path / "0.jsonl"], stored(follower))) == []
+
+
+def test_labels_without_times_in_a_file_of_their_own_are_read_after_the_predictions(tmp_path):
+    append(tmp_path / "b.jsonl", lines(*range(9)))
+    append(tmp_path / "a.jsonl", "".join(f'{{"id": "{number}", "label": "x"}}\n' for number in range(9)))
+    follower = Follower([tmp_path])
+    looks = [follower.look(limit=100) for _ in range(12)]
+    first_label = next(place for place, look in enumerate(looks) if look.reading.labels)
+    assert sum(len(look.reading.events) for look in looks[: first_label + 1]) == 9
+
+
+def test_labels_with_times_are_read_in_their_place(tmp_path):
+    append(tmp_path / "b.jsonl", lines(*range(9)))
+    append(tmp_path / "a.jsonl", '{"id": "0", "label": "x", "timestamp": 4.5}\n{"id": "1", "label": "x"}\n')
+    append(tmp_path / "c.jsonl", '{"id": "2", "label": "x", "time": "later"}\n')
+    follower = Follower([tmp_path])
+    looks = [follower.look(limit=1) for _ in range(15)]
+    order = [label.id for look in looks for label in look.reading.labels]
+    assert order == ["0", "1", "2"]
+    first_label = next(place for place, look in enumerate(looks) if look.reading.labels)
+    assert 0 < sum(len(look.reading.events) for look in looks[:first_label]) < 9
+    assert not any(look.reading.counters for look in looks)
+
+
 def test_a_known_file_that_is_not_asked_for_is_left_alone_but_not_forgotten(tmp_path):
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     append(first, lines(1))
