@@ -1,4 +1,4 @@
-"""Predictions whose right answer is not known yet, found again by their identifier; a bounded number."""
+"""Predictions and labels that wait for each other, found again by their identifier; a bounded number of both."""
 
 import hashlib
 import math
@@ -61,29 +61,45 @@ class PendingState(BaseModel):
 
 
 class PendingLabels:
-    """All predictions that wait for their label.
+    """All predictions that wait for their label, and the labels that were read before their prediction.
 
-    Where they become too many, the oldest go first, of the languages that have the most: a frequent language cannot
-    drive out a rare one.
+    Where the predictions become too many, the oldest go first, of the languages that have the most: a frequent language
+    cannot drive out a rare one. Of the labels the oldest go first.
     """
 
     def __init__(self) -> None:
         self._languages: dict[str, dict[str, Pending]] = {}
         self._home: dict[str, str] = {}
+        self._early: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._home)
 
-    def add(self, language: str, rows: Iterable[tuple[str, Pending]]) -> None:
-        """Remember predictions by identifier; one that comes again takes the place of the former."""
+    def add(self, language: str, rows: Iterable[tuple[str, Pending]]) -> list[tuple[Pending, str]]:
+        """Remember predictions by identifier; one that comes again takes the place of the former.
+
+        Returns:
+            Those whose label was there already, with it; they do not wait.
+        """
         own = self._languages.setdefault(language, {})
+        known = []
         for identifier, row in rows:
             key = shortened(identifier)
+            if (label := self._early.pop(key, None)) is not None:
+                known.append((row, label))
+                continue
             former = self._home.get(key)
             if former is not None:
                 del self._languages[former][key]
             self._home[key] = language
             own[key] = row
+        return known
+
+    def early(self, identifier: str, label: str) -> None:
+        """Remember a label of which no prediction waits, for the case that it is still to come."""
+        key = shortened(identifier)
+        self._early.pop(key, None)  # the newest one is the last to go
+        self._early[key] = shortened(label)
 
     def shadowed(self, identifier: str, shadow: str) -> None:
         """Remember what the baseline model answered, if the prediction still waits."""
@@ -100,14 +116,16 @@ class PendingLabels:
         return None if language is None else (language, self._languages[language].pop(key))
 
     def trim(self, most: int = MOST_PENDING) -> int:
-        """Forget the oldest of the largest languages.
+        """Forget the oldest of the largest languages, and the oldest labels.
 
         Args:
-            most: How many may stay.
+            most: How many of each may stay.
 
         Returns:
-            How many were forgotten.
+            How many predictions were forgotten.
         """
+        for key in list(islice(self._early, max(0, len(self._early) - most))):
+            del self._early[key]
         before = len(self._home)
         if before <= most:
             return 0
@@ -121,9 +139,13 @@ class PendingLabels:
         """What waits, by language."""
         return {language: _stored(own) for language, own in self._languages.items() if own}
 
+    def early_labels(self) -> dict[str, str]:
+        """The labels that wait, by identifier."""
+        return dict(self._early)
+
     @classmethod
-    def restored(cls, state: dict[str, PendingState]) -> Self:
-        """The predictions that go on waiting from there."""
+    def restored(cls, state: dict[str, PendingState], early: dict[str, str]) -> Self:
+        """The predictions and labels that go on waiting from there."""
         found = cls()
         for language, own in state.items():
             columns = zip(own.ids, own.times, own.predictions, own.confidences, strict=True)
@@ -132,6 +154,7 @@ class PendingLabels:
                 for key, time, prediction, sure in columns
             ]
             found.add(language, rows)
+        found._early = dict(early)
         return found
 
 

@@ -45,6 +45,7 @@ class WatchState(BaseModel):
         minutes: Those of the last 60 minutes.
         languages: By name, in the order in which they came to be watched.
         pending: Predictions that wait for their label, by language.
+        early: Labels that were read before their prediction, by identifier.
         traffic: The mix of languages; None without a baseline.
         alerts: The alerts.
         counters: What was skipped, refused or unusual.
@@ -60,6 +61,7 @@ class WatchState(BaseModel):
     minutes: MinuteState
     languages: dict[str, LanguageState]
     pending: dict[str, PendingState]
+    early: dict[str, str] = {}
     traffic: TrafficState | None
     alerts: AlertBookState
     counters: dict[str, int]

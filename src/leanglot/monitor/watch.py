@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -143,6 +143,7 @@ class Watch:
             minutes=self._minutes.state(),
             languages={name: own.state() for name, own in self._languages.items()},
             pending=self._pending.state(),
+            early=self._pending.early_labels(),
             traffic=None if self._traffic is None else self._traffic.state(),
             alerts=self._alerts.state(),
             counters=dict(self._counters),
@@ -172,7 +173,7 @@ class Watch:
             name: restored(own, self.rules.recent, self._detector(name, own.detector))
             for name, own in state.languages.items()
         }
-        self._pending = PendingLabels.restored(state.pending)
+        self._pending = PendingLabels.restored(state.pending, state.early)
         self._traffic = self._mix(state.traffic)
         self._alerts = AlertBook(state.alerts)
         self._counters = Counter(state.counters)
@@ -188,7 +189,9 @@ class Watch:
         opened: list[Alert] = []
         for name, own in by_language(events, names):
             opened += self._alerts.update(name, self._languages[name].add(own))
-            self._pending.add(name, waiting(own))
+            if known := self._pending.add(name, waiting(own)):
+                self._count({"early_labels": len(known)})
+                opened += self._became_known(name, known)
         if self._traffic is not None:
             opened += self._alerts.update(EVERYTHING, self._traffic.add(events, names))
         return opened
@@ -208,23 +211,25 @@ class Watch:
             taken = self._pending.take(late.id)
             if taken is None:
                 unknown += 1
+                self._pending.early(late.id, late.label)
                 continue
             language, row = taken
             found.setdefault(language, []).append((row, shortened(late.label)))
         self._count({"unknown_ids": unknown})
-        opened: list[Alert] = []
-        for language, rows in found.items():
-            own = self._languages[language]
-            for row, label in rows:
-                if row.shadow is not None:
-                    own.shadow.became_known(label, row.prediction, row.shadow)
-            findings = own.labelled(
-                np.array([row.time for row, _ in rows]),
-                np.array([row.prediction == label for row, label in rows], dtype=np.bool_),
-                np.array([row.confidence for row, _ in rows]),
-            )
-            opened += self._alerts.update(language, findings)
-        return opened
+        return [alert for language, rows in found.items() for alert in self._became_known(language, rows)]
+
+    def _became_known(self, language: str, rows: Sequence[tuple[Pending, str]]) -> list[Alert]:
+        """Take the labels of predictions of one language that were taken before."""
+        own = self._languages[language]
+        for row, label in rows:
+            if row.shadow is not None:
+                own.shadow.became_known(label, row.prediction, row.shadow)
+        findings = own.labelled(
+            np.array([row.time for row, _ in rows]),
+            np.array([row.prediction == label for row, label in rows], dtype=np.bool_),
+            np.array([row.confidence for row, _ in rows]),
+        )
+        return self._alerts.update(language, findings)
 
     def _name(self, language: str) -> str:
         """Under which name a language is watched; begins to watch it where there is a place left."""

@@ -126,10 +126,10 @@ def notes(baseline: MonitorBaseline | None, counters: Mapping[str, int]) -> tupl
     if late := counters.get("late", 0):
         who = "1 prediction came later than its" if late == 1 else f"{late:,} predictions came later than their"
         found.append(f"{who} time says, or the clock went back: counted in the minute that was reached by then.")
-    if unknown := counters.get("unknown_ids", 0):
+    if unknown := counters.get("unknown_ids", 0) - counters.get("early_labels", 0):
         who = "1 label came for an identifier" if unknown == 1 else f"{unknown:,} labels came for identifiers"
         found.append(
-            f"{who} of which no prediction waits: never logged, labelled already, or driven out by newer ones; "
-            f"{MOST_PENDING:,} can wait."
+            f"{who} of which no prediction waits: never logged, labelled already, not read yet, or driven out by newer "
+            f"ones; {MOST_PENDING:,} can wait."
         )
     return tuple(found)

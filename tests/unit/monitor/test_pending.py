@@ -40,6 +40,19 @@ def test_an_identifier_that_comes_again_takes_the_place_of_the_former():
     assert pending.take("en-0") == ("de", later)
 
 
+def test_labels_wait_for_their_predictions_too_and_the_oldest_go_first():
+    pending = PendingLabels()
+    for number in range(5):
+        pending.early(f"en-{number}", "music")
+    pending.early("en-0", "lights")
+    pending.trim(3)
+    again = PendingLabels.restored(pending.state(), pending.early_labels())
+    known = again.add("en", [(f"en-{number}", ROW) for number in range(5)])
+    assert known == [(ROW, "lights"), (ROW, "music"), (ROW, "music")]
+    assert sizes_of(again) == {"en": 2}
+    assert again.early_labels() == {}
+
+
 def test_the_largest_language_gives_way():
     pending = filled({"en": 90, "th": 8, "sw": 3})
     assert pending.trim(31) == 70
@@ -68,7 +81,7 @@ def test_the_baseline_models_answer_waits_with_it():
     pending = filled({"en": 2})
     pending.shadowed("en-1", "music")
     pending.shadowed("unknown", "music")
-    again = PendingLabels.restored(pending.state())
+    again = PendingLabels.restored(pending.state(), pending.early_labels())
     assert again.take("en-0")[1].shadow is None
     assert again.take("en-1")[1].shadow == "music"
 
@@ -79,7 +92,7 @@ def test_stored_and_restored_it_is_the_same():
     stored = {
         language: PendingState.model_validate_json(own.model_dump_json()) for language, own in pending.state().items()
     }
-    again = PendingLabels.restored(stored)
+    again = PendingLabels.restored(stored, {})
     assert again.state() == pending.state()
     assert again.take("b" * 100) == ("en", Pending(2.5, "y" * 100, 0.25, "z"))
     assert math.isnan(again.take("a")[1].confidence)

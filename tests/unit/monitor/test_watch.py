@@ -132,6 +132,18 @@ def test_a_label_that_comes_later_finds_its_prediction_once():
     assert found.notes[-1].startswith("1 label came for an identifier")
 
 
+def test_a_label_that_is_read_before_its_prediction_waits_for_it():
+    watch = Watch(None)
+    watch.add(Reading(none(), labels=(LateLabel("a", "lights"), LateLabel("b", "music"), LateLabel("typo", "music"))))
+    assert watch.snapshot().notes[-1].startswith("3 labels came for identifiers")
+    watch = Watch.restored(watch.state(), None)
+    watch.add(Reading(events(START + np.arange(3.0), "en", id=["a", "b", "c"])))
+    found = watch.snapshot()
+    assert (found.languages["en"].accuracy.n, found.languages["en"].accuracy.value) == (2, 0.5)
+    assert found.counters == {"unknown_ids": 3, "early_labels": 2}
+    assert found.notes[-1].startswith("1 label came for an identifier")
+
+
 def test_all_labels_of_one_large_reading_find_their_predictions():
     n = 15_000
     ids = [f"id-{number}" for number in range(n)]
@@ -328,7 +340,8 @@ def test_the_state_stops_growing(judged):
         if number in {8, 16, 32}:
             state = watch.state()
             assert sum(len(own.ids) for own in state.pending.values()) <= 10_000
-            sizes[number] = len(state.model_copy(update={"pending": {}}).model_dump_json())
+            assert len(state.early) <= 10_000
+            sizes[number] = len(state.model_copy(update={"pending": {}, "early": {}}).model_dump_json())
     assert sizes[32] - sizes[16] < 0.15 * sizes[16]
     assert sizes[32] - sizes[16] < 1.3 * (sizes[16] - sizes[8]) + 2_000
 
