@@ -41,6 +41,10 @@ class AccuracyTest:
         """The accuracy, where there are judged examples."""
         return ("accuracy",) if self._n else ()
 
+    def has(self, signal: Signal, cell: int) -> bool:
+        """Whether a share is one of its own; see `Test`."""
+        return signal in self.signals() and cell == 0
+
     def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The drops that it finds; see `Test`."""
         if "accuracy" not in earliest or not self._n:

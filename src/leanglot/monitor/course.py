@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.errors import RunError
 from leanglot.monitor.events import Floats, Ints
 from leanglot.monitor.findings import Finding, Hit, OpenFinding, Test
+from leanglot.monitor.stored import Count
 from leanglot.monitor.stream import Look, Stream, StreamState
 from leanglot.results.monitoring import Signal
 
@@ -24,7 +26,7 @@ class CourseState(BaseModel):
 
     stream: StreamState
     open: dict[Signal, OpenFinding] = Field(default={})
-    earliest: dict[Signal, int] = Field(default={})
+    earliest: dict[Signal, Count] = Field(default={})
 
 
 class Course:
@@ -34,6 +36,9 @@ class Course:
         stream: The stream.
         tests: Its tests, each for signals of its own.
         state: Where to go on; None begins. The stream has been restored already.
+
+    Raises:
+        RunError: A stored finding is of a share that no test has.
     """
 
     def __init__(self, stream: Stream, tests: Sequence[Test], state: CourseState | None = None) -> None:
@@ -41,6 +46,12 @@ class Course:
         self._tests = tests
         self._open: dict[Signal, OpenFinding] = {} if state is None else dict(state.open)
         self._earliest: dict[Signal, int] = {} if state is None else dict(state.earliest)
+        for signal, opened in self._open.items():
+            if not any(test.has(signal, opened.cell) for test in tests):
+                raise RunError(
+                    f"A stored finding is of the share {opened.cell} of the signal {signal}, which is not tested.",
+                    "It belongs to other rules or another baseline, or is damaged: begin anew without it.",
+                )
 
     @property
     def open_findings(self) -> tuple[Finding, ...]:

@@ -213,6 +213,10 @@ class EstimateTest:
         """The estimate, where there are judged examples enough."""
         return ("estimate",) if self._watched else ()
 
+    def has(self, signal: Signal, cell: int) -> bool:
+        """Whether a share is one of its own; see `Test`."""
+        return signal in self.signals() and cell == 0
+
     def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The falls that it finds; see `Test`."""
         if "estimate" not in earliest:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.monitor.stored import Count, Fraction, Seconds
 from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window
 from leanglot.results.monitoring import Signal
@@ -38,12 +39,12 @@ class Finding(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     signal: Signal
-    since: float
-    found_at: float
-    ended_at: float | None = None
+    since: Seconds
+    found_at: Seconds
+    ended_at: Seconds | None = None
     n: int = Field(gt=0)
-    baseline: float
-    now: float
+    baseline: Fraction
+    now: Fraction
     low: float
     high: float
     chance: float
@@ -99,6 +100,15 @@ class Test(Protocol):
         """What it watches; nothing that it has no reference for."""
         ...
 
+    def has(self, signal: Signal, cell: int) -> bool:
+        """Whether a share is one of its own.
+
+        Args:
+            signal: What it belongs to.
+            cell: Its number.
+        """
+        ...
+
     def look(self, look: Look, earliest: Mapping[Signal, int]) -> list[Hit]:
         """The changes that it finds.
 
@@ -138,8 +148,8 @@ class OpenFinding(BaseModel):
 
     finding: Finding
     cell: int
-    after: int
-    halfway: float
+    after: Count
+    halfway: Fraction
 
     def ended_by(self, test: Test, windows: Sequence[Window]) -> Window | None:
         """The window that shows the share in order again; None while there is none.

@@ -72,8 +72,11 @@ class StateFile:
             RunError: The file is damaged, of a newer leanglot, or something else.
         """
         data = self._bytes()
-        if not data:
+        if data is None:
             return None
+        if not data:
+            message = f"The monitor's state {self.path} is empty."
+            raise RunError(message, f"Bring back a copy of it. Or: {_ANEW}.")
         try:
             return KeptState.model_validate_json(data)
         except ValidationError as error:
@@ -110,11 +113,12 @@ class StateFile:
         """Let others use it."""
         self._lock.release()
 
-    def _bytes(self) -> bytes:
+    def _bytes(self) -> bytes | None:
+        """Its content; None where there is no file."""
         try:
             return self.path.read_bytes()
         except FileNotFoundError:
-            return b""
+            return None
         except OSError as error:
             message = f"The monitor's state {self.path} cannot be read: {error.strerror or error}."
             raise RunError(message, "Change its permissions, or choose another file with --state.") from error

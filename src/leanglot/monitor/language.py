@@ -14,6 +14,7 @@ from leanglot.monitor.last_hour import LastHour, SlotState
 from leanglot.monitor.pending import shortened
 from leanglot.monitor.recent import MinuteCounts, MinuteState, Outcomes
 from leanglot.monitor.shadow_counts import ShadowCounts, ShadowTally
+from leanglot.monitor.stored import Count
 
 MOST_VARIANTS: Final = 20
 OTHER: Final = "other"
@@ -35,12 +36,12 @@ class LanguageState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    predictions: int = Field(ge=0)
+    predictions: Count
     minutes: MinuteState
     slots: dict[int, SlotState]
     outcomes: str = Field(pattern="^[01]*$")
-    labelled: int = Field(ge=0)
-    variants: dict[str, int]
+    labelled: Count
+    variants: dict[str, Count]
     shadow: ShadowCounts
     detector: DetectorState | None
 

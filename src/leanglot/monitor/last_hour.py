@@ -5,9 +5,10 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from leanglot.monitor.events import Floats
+from leanglot.monitor.stored import Count
 from leanglot.results.monitoring import RecentLatency
 from leanglot.stats.sketch import LogSketch, SketchState
 
@@ -27,8 +28,8 @@ class SlotState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     latency: SketchState
-    confidence_sum: float
-    confidence_n: int
+    confidence_sum: float = Field(ge=0, allow_inf_nan=False)
+    confidence_n: Count
 
 
 @dataclass(slots=True)

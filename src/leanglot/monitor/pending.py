@@ -11,6 +11,7 @@ from typing import Final, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from leanglot.monitor.events import Events
+from leanglot.monitor.stored import Fraction, Seconds
 
 MOST_PENDING: Final = 10_000
 _LONGEST: Final = 64
@@ -48,9 +49,9 @@ class PendingState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ids: tuple[str, ...]
-    times: tuple[float, ...]
+    times: tuple[Seconds, ...]
     predictions: tuple[str, ...]
-    confidences: tuple[float | None, ...]
+    confidences: tuple[Fraction | None, ...]
     shadows: dict[str, str] = {}
 
     @model_validator(mode="after")

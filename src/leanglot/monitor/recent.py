@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from leanglot.monitor.events import Floats
+from leanglot.monitor.moments import LATEST
 from leanglot.monitor.shares import share_of
+from leanglot.monitor.stored import Count
 from leanglot.results.monitoring import Share
 
 MINUTES: Final = 60
@@ -26,8 +28,8 @@ class MinuteState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    newest: int | None = None
-    counts: tuple[int, ...] = Field((0,) * MINUTES, min_length=MINUTES, max_length=MINUTES)
+    newest: int | None = Field(default=None, ge=0, le=int(LATEST) // _MINUTE_S)
+    counts: tuple[Count, ...] = Field((0,) * MINUTES, min_length=MINUTES, max_length=MINUTES)
 
 
 class MinuteCounts:
@@ -49,7 +51,7 @@ class MinuteCounts:
             times: Seconds since 1970, never falling, at least one; none before those that were counted.
         """
         minutes = (times // _MINUTE_S).astype(np.int64)
-        newest = int(minutes[-1])
+        newest = int(minutes[-1]) if self._newest is None else max(int(minutes[-1]), self._newest)
         self._counts = self._seen_from(newest)
         self._newest = newest
         held = minutes[minutes > newest - MINUTES]

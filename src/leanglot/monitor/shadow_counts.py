@@ -7,10 +7,11 @@ from typing import Final, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from leanglot.monitor.events import Floats
 from leanglot.monitor.shares import share_of
+from leanglot.monitor.stored import Count
 from leanglot.results.monitoring import ShadowFlips
 
 MARGIN: Final = 0.01
@@ -32,11 +33,11 @@ class ShadowCounts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n: int = Field(default=0, ge=0)
-    flips: int = Field(default=0, ge=0)
-    labelled: int = Field(default=0, ge=0)
-    lost: int = Field(default=0, ge=0)
-    won: int = Field(default=0, ge=0)
+    n: Count = 0
+    flips: Count = 0
+    labelled: Count = 0
+    lost: Count = 0
+    won: Count = 0
 
 
 @dataclass(slots=True)

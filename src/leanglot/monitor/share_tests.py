@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from leanglot.errors import RunError
 from leanglot.monitor.events import Ints
 from leanglot.monitor.findings import INTERVAL_LEVEL, Hit, Told
 from leanglot.monitor.rules import Rules, learned_blocks
 from leanglot.monitor.signals import Cell
+from leanglot.monitor.stored import Count
 from leanglot.monitor.stream import Look
 from leanglot.monitor.windows import Window
 from leanglot.results.monitoring import Signal
@@ -35,8 +36,8 @@ class LearnedState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    blocks: int = Field(default=0, ge=0)
-    counts: tuple[int, ...]
+    blocks: Count = 0
+    counts: tuple[Count, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,10 @@ class ShareTests:
     def signals(self) -> tuple[Signal, ...]:
         """What it watches; what is being learned included."""
         return tuple(self._numbers)
+
+    def has(self, signal: Signal, cell: int) -> bool:
+        """Whether a share is one of its own; see `Test`."""
+        return 0 <= cell < len(self._cells) and self._cells[cell].signal == signal
 
     def _counted(self, counts: Ints) -> tuple[Ints, Ints]:
         """How many of each share, and of how many, both of shape ``(windows, cells)``."""

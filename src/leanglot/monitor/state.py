@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from leanglot.errors import RunError
 from leanglot.monitor.alert_book import AlertBookState
@@ -13,6 +13,7 @@ from leanglot.monitor.language import LanguageState
 from leanglot.monitor.pending import PendingState
 from leanglot.monitor.recent import MinuteState
 from leanglot.monitor.rules import Rules
+from leanglot.monitor.stored import Count, Seconds
 from leanglot.monitor.traffic import TrafficState
 from leanglot.results.monitor_baseline import MonitorBaseline
 
@@ -55,16 +56,16 @@ class WatchState(BaseModel):
 
     schema_version: Literal[1] = 1
     origin: Origin
-    began: float | None
-    newest: float | None
-    predictions: int = Field(ge=0)
+    began: Seconds | None
+    newest: Seconds | None
+    predictions: Count
     minutes: MinuteState
     languages: dict[str, LanguageState]
     pending: dict[str, PendingState]
     early: dict[str, str] = {}
     traffic: TrafficState | None
     alerts: AlertBookState
-    counters: dict[str, int]
+    counters: dict[str, Count]
 
 
 def origin_of(baseline: MonitorBaseline | None, rules: Rules) -> Origin:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from leanglot.errors import RunError
 from leanglot.monitor.events import Floats, Ints
+from leanglot.monitor.stored import Count, Seconds
 from leanglot.monitor.windows import Window, Windows, WindowsState
 
 
@@ -25,10 +26,10 @@ class StreamState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     block: int
-    held: int = Field(default=0, ge=0)
-    began: float | None = None
-    ended: float | None = None
-    counts: tuple[int, ...]
+    held: Count = 0
+    began: Seconds | None = None
+    ended: Seconds | None = None
+    counts: tuple[Count, ...]
     windows: WindowsState = WindowsState()
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from leanglot.errors import RunError
 from leanglot.monitor.events import Ints
+from leanglot.monitor.stored import Count, Seconds
 
 _KEPT: Final = 3
 """Buckets kept of each scale: windows of two and of three of them are looked at."""
@@ -29,9 +30,9 @@ class BucketState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first: int = Field(ge=0)
-    began: float
-    counts: tuple[int, ...]
+    first: Count
+    began: Seconds
+    counts: tuple[Count, ...]
 
 
 class WindowsState(BaseModel):
@@ -44,7 +45,7 @@ class WindowsState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    blocks: int = Field(default=0, ge=0)
+    blocks: Count = 0
     scales: tuple[tuple[BucketState, ...], ...] = ()
 
 

@@ -1,7 +1,7 @@
 """A mergeable sketch of latencies: quantiles within 1% of the true values, in constant memory."""
 
 import math
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class SketchState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bins: tuple[int, ...] = ()
-    counts: tuple[int, ...] = Field(default=())
+    counts: tuple[Annotated[int, Field(ge=0, le=10**14)], ...] = ()
 
 
 class LogSketch:

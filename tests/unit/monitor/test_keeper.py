@@ -192,6 +192,53 @@ def test_a_damaged_state_is_refused_with_the_way_out(log, state, rows, cut):
     assert Keeper([log], state=state).snapshot().predictions == 3_000
 
 
+def test_an_empty_state_is_refused_and_not_taken_for_a_new_one(log, state, rows):
+    write_log(log, rows[0])
+    state.touch()
+    with pytest.raises(RunError, match=r"is empty(?s:.)*--reset-state"):
+        Keeper([log], state=state)
+    with Keeper([log], state=state, reset=True) as keeper:
+        finished(keeper)
+    assert Keeper([log], state=state).snapshot().predictions == 3_000
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("watch.began", "NaN"),
+        ("watch.newest", "1e400"),
+        ("watch.newest", "1e17"),
+        ("watch.predictions", "1e30"),
+        ("watch.minutes.newest", "1000000000000"),
+        ("watch.minutes.counts.0", "100000000000000000000000"),
+        ("watch.languages.de.minutes.counts.0", "-1"),
+        ("watch.languages.de.detector.predictions.stream.counts.0", "-5"),
+        ("watch.languages.de.detector.outcomes.stream.windows.scales.0.0.counts.1", "9000000000000000000"),
+        ("watch.languages.de.detector.outcomes.stream.windows.scales.0.0.began", "-Infinity"),
+        ("watch.languages.de.detector.outcomes.open.accuracy.cell", "7"),
+        ("watch.languages.de.detector.outcomes.open.accuracy.halfway", "NaN"),
+        ("watch.languages.de.detector.learned.counts.0", "1e30"),
+        ("watch.traffic.course.stream.held", "-1"),
+        ("watch.counters.unknown_ids", "-3"),
+    ],
+)
+def test_a_number_in_the_state_that_cannot_be_is_refused(log, state, rows, judged, where, value):
+    write_log(log, *rows)
+    log.write_text(log.read_text() + '{"id": "never", "label": "x"}\n')
+    with Keeper([log], judged, state=state) as keeper:
+        finished(keeper)
+    kept = json.loads(state.read_bytes())
+    *path, last = (int(name) if name.isdigit() else name for name in where.split("."))
+    inner = kept
+    for name in path:
+        inner = inner[name]
+    assert last in (inner if isinstance(inner, dict) else range(len(inner)))
+    inner[last] = "@"
+    state.write_text(json.dumps(kept).replace('"@"', value))
+    with pytest.raises(RunError, match=r"(damaged|not tested)(?s:.)*--reset-state"):
+        Keeper([log], judged, state=state)
+
+
 def test_a_state_of_a_newer_version_is_refused(log, state):
     Keeper([log], state=state).close()
     state.write_text(state.read_text().replace('"schema_version":1', '"schema_version":2', 1))
