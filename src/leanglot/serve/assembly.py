@@ -63,6 +63,8 @@ class WatchOptions:
             raise ConfigError("Without the monitor there is no state to keep.", "Leave out --no-monitor or --state.")
         if self.reset_state and self.state is None:
             raise ConfigError("There is no state to reset.", "Add --state FILE, or leave out --reset-state.")
+        if self.state is not None and self.log is not None and self.state.resolve() == self.log.resolve():
+            raise ConfigError(f"Log and state are the same file, {self.log}.", "Choose another --state.")
         if not 0 < self.shadow_share <= 1:
             raise ConfigError(
                 f"The share of shadowed traffic is {self.shadow_share:g}.", "It is above 0 and at most 1, such as 0.1."
@@ -106,6 +108,7 @@ def assembled(
         StorageError: Log or state cannot be written.
     """
     engine = open_engine(artifact, threads)
+    engine.warm()
     baseline = read_monitor_baseline(artifact)
     rules = Rules(max_languages=options.languages_limit, latency_budget_ms=options.latency_budget_ms)
     metrics = Metrics(

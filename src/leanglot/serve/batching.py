@@ -14,6 +14,7 @@ from typing import Final
 from leanglot.serve.answers import Answer, Batch, Telemetry
 from leanglot.serve.engine import StagedEngine
 from leanglot.serve.grouping import by_length
+from leanglot.serve.loaded_files import FilesChangedError
 from leanglot.serve.queueing import Backlog, Item, Work
 from leanglot.serve.settings import ServeSettings
 
@@ -35,7 +36,7 @@ class QueueFullError(Exception):
 
 
 class NotServingError(Exception):
-    """The engine has not started, is stopping, or has stopped."""
+    """The engine has not started, is stopping, or has stopped, or its files were changed."""
 
 
 class EngineFailedError(Exception):
@@ -68,7 +69,8 @@ class Batcher:
     """Runs an engine in a thread of its own, and hands answers back to the event loop.
 
     An idle engine starts at once (or after ``max_wait_ms``). While it is busy, requests gather; the next batch takes
-    the oldest texts up to the token budget. An error of the engine fails the requests of that batch alone.
+    the oldest texts up to the token budget. An error of the engine fails the requests of that batch alone; once its
+    files were changed under it, it is asked nothing more.
 
     Attributes:
         engine: What answers.
@@ -85,6 +87,7 @@ class Batcher:
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _stopping: bool = False
+    _lost: bool = False
     _text_s: float = 0.0
     _busy_since: float | None = None
 
@@ -93,7 +96,7 @@ class Batcher:
         """Whether it takes requests and its engine is not stuck in one call for longer than a request may wait."""
         thread, since = self._thread, self._busy_since
         stuck = since is not None and time.monotonic() - since > self.settings.timeout_s
-        return thread is not None and thread.is_alive() and not self._stopping and not stuck
+        return thread is not None and thread.is_alive() and not self._stopping and not self._lost and not stuck
 
     @property
     def full(self) -> bool:
@@ -140,7 +143,7 @@ class Batcher:
             raise NotServingError
         ticket = Ticket(Work(texts, languages, time.monotonic()), self._loop.create_future())
         with self._changed:
-            if self._stopping:
+            if self._stopping or self._lost:
                 raise NotServingError
             if self._backlog.texts + len(texts) > self.settings.queue_texts:
                 raise QueueFullError(self.retry_after_s)
@@ -242,6 +245,7 @@ class Batcher:
     def _failed(self, works: Sequence[Work], error: BaseException) -> None:
         _LOG.error("The engine failed on a batch: %s: %s", type(error).__name__, error, exc_info=error)
         with self._changed:
+            self._lost = self._lost or isinstance(error, FilesChangedError)
             tickets = [self._tickets[work] for work in dict.fromkeys(works) if work in self._tickets]
         self._tell(partial(_fail, tickets))
         for ticket in tickets:

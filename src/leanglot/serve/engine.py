@@ -8,6 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
+from leanglot.errors import ModelError
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS, pad
 from leanglot.runtimes.classifier import Classifier, softmax
@@ -16,6 +17,7 @@ from leanglot.runtimes.router import Router
 from leanglot.runtimes.text_facts import TextFacts, text_facts, unknown_id
 from leanglot.serve.answers import Answer, Engine
 from leanglot.serve.grouping import by_length
+from leanglot.serve.loaded_files import LoadedFiles, files_of
 
 WARM_TEXT: Final = "warm up"
 
@@ -84,12 +86,14 @@ class ArtifactEngine:
         name: Name of the artifact or the router.
         classifiers: The loaded variants by name; a plain artifact is the only one.
         unknown: Id of each variant's unknown token; None where it has none.
+        files: What they were loaded from.
         router: The router; None for a plain artifact.
     """
 
     name: str
     classifiers: Mapping[str, Classifier]
     unknown: Mapping[str, int | None]
+    files: LoadedFiles
     router: Router | None = None
 
     @property
@@ -117,12 +121,20 @@ class ArtifactEngine:
         return [out[place] for place in range(len(texts))]
 
     def run(self, prepared: Sequence[Prepared]) -> list[Answer]:
-        """Answer texts of one variant in one call of its engine; see `StagedEngine`."""
+        """Answer texts of one variant in one call of its engine; see `StagedEngine`.
+
+        Raises:
+            FilesChangedError: The model's files were changed since they were loaded.
+            ModelError: The model gave something else than numbers.
+        """
         variant = prepared[0].variant
         classifier = self.classifiers[variant]
         labels = classifier.manifest.labels
         ids, mask = pad([each.row for each in prepared], classifier.manifest.pad_id)
         probabilities = softmax(classifier.predictor.logits(ids, mask))
+        self.files.check()
+        if broken := int((~np.isfinite(probabilities).all(axis=1)).sum()):
+            raise ModelError(f"{variant} gave no finite numbers for {broken} of {len(prepared)} texts.")
         best = probabilities.argmax(axis=1).tolist()
         highest = probabilities.max(axis=1).tolist()
         return [
@@ -223,8 +235,9 @@ def open_engine(artifact: str | Path, threads: int | None = None, *, verify: boo
     Raises:
         ModelError: The folder is neither, or is damaged, or was changed since it was written.
     """
+    before = files_of(Path(artifact))
     loaded = load(artifact, threads, verify=verify)
     name = loaded.manifest.name
     classifiers = {name: loaded} if isinstance(loaded, Classifier) else dict(loaded.classifiers)
     unknown = {variant: unknown_id(classifier.tokenizer) for variant, classifier in classifiers.items()}
-    return ArtifactEngine(name, classifiers, unknown, loaded if isinstance(loaded, Router) else None)
+    return ArtifactEngine(name, classifiers, unknown, before, loaded if isinstance(loaded, Router) else None)

@@ -120,11 +120,6 @@ class Backlog:
                 return items
         return []
 
-    def everything(self) -> list[Work]:
-        """Every request in it."""
-        items = (item.work for lane in self._lanes.values() for item in lane)
-        return [work for work in dict.fromkeys([*self._waiting, *items]) if not work.gone]
-
     def _from(self, lane: deque[Item], budget: int) -> Iterator[Item]:
         taken = 0
         while lane:

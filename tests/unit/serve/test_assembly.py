@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import psutil
 import pytest
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from leanglot.errors import ConfigError, ModelError, RunError
+from leanglot.runtimes.classifier import softmax
 from leanglot.serve.assembly import WatchOptions, assembled
 
 TEXT = "filler-1 de-lights-1 filler-2"
@@ -82,6 +84,13 @@ def test_two_servers_on_one_state_are_refused(onnx_artifact, tmp_path, told):
             pass
         open_logs = [file for file in psutil.Process().open_files() if file.path == str(options.log)]
         assert len(open_logs) == 1, "the refused server let go of the log"
+
+
+def test_every_variant_has_answered_before_the_server_is_ready(onnx_artifact, told, monkeypatch):
+    asked = []
+    monkeypatch.setattr("leanglot.serve.engine.softmax", lambda logits: asked.append(len(logits)) or softmax(logits))
+    with assembled(onnx_artifact, WatchOptions(), told.append, 1):
+        assert asked == [1]
 
 
 def test_a_shadow_answers_and_is_reported(onnx_artifact, torch_artifact, tmp_path, told):
@@ -168,10 +177,11 @@ def test_a_shadow_of_other_labels_is_refused(onnx_artifact, tmp_path, told, monk
         ({"state": "state"}, "there is no log"),
         ({"log": "log", "reset_state": True}, "no state to reset"),
         ({"log": "log", "state": "state", "monitor": False}, "no state to keep"),
+        ({"log": Path("log"), "state": Path("folder/../log")}, "are the same file"),
         ({"shadow_share": 0.0}, "share of shadowed traffic is 0"),
         ({"shadow_share": float("nan")}, "share of shadowed traffic is nan"),
     ],
-    ids=["state", "reset", "monitor", "zero", "nan"],
+    ids=["state", "reset", "monitor", "same", "zero", "nan"],
 )
 def test_options_that_contradict_each_other_are_refused(options, said):
     with pytest.raises(ConfigError, match=said):

@@ -8,6 +8,7 @@ import pytest
 
 from fake_engine import BREAKING, UNREADABLE, FakeEngine
 from leanglot.serve.batching import Batcher, EngineFailedError, NotServingError, QueueFullError
+from leanglot.serve.loaded_files import FilesChangedError
 from leanglot.serve.settings import ServeSettings
 from served import PATIENCE_S, Told
 
@@ -228,6 +229,24 @@ def test_an_engine_that_is_stuck_is_told_as_not_serving():
             engine.release()
             while not batcher.serving:
                 await asyncio.sleep(0.001)
+
+    run(scenario())
+
+
+def test_an_engine_whose_files_were_changed_is_asked_nothing_more():
+    class Changed(FakeEngine):
+        def run(self, prepared):
+            super().run(prepared)
+            raise FilesChangedError("model.onnx was changed")
+
+    async def scenario():
+        async with batching(Changed()) as batcher:
+            assert batcher.serving
+            with pytest.raises(EngineFailedError):
+                await labels(batcher.submit(["a"], [None]))
+            assert not batcher.serving
+            with pytest.raises(NotServingError):
+                batcher.submit(["b"], [None])
 
     run(scenario())
 

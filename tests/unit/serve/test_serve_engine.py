@@ -1,8 +1,10 @@
 """The engine: the same answers as the artifact or router gives by itself, and refusals of damaged files."""
 
+import os
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fake_engine import FakeEngine
@@ -12,6 +14,7 @@ from leanglot.routing.identify import Lessons, learn
 from leanglot.runtimes.loading import load
 from leanglot.runtimes.router import load_router
 from leanglot.serve.engine import PlainEngine, StagedEngine, open_engine
+from leanglot.serve.loaded_files import FilesChangedError
 
 TEXTS = ["filler-1 de-music-3", "filler-2 th-lights-1 " * 30, "unseen✗", "filler-4 en-music-1"]
 
@@ -89,6 +92,49 @@ def test_a_router_that_was_changed_is_refused(router, tmp_path):
     (copy / "added").write_text("by somebody")
     with pytest.raises(ModelError, match="not written with: added"):
         open_engine(copy)
+
+
+def weights_of(folder):
+    return max(folder.iterdir(), key=lambda path: path.stat().st_size if path.suffix != ".json" else 0)
+
+
+def test_files_that_are_changed_while_they_are_served_end_it(onnx_artifact, tmp_path):
+    """Engines map them: what is written into them comes out in the answers."""
+    copy = shutil.copytree(onnx_artifact, tmp_path / "copy")
+    engine, weights = open_engine(copy, threads=1), weights_of(copy)
+    os.utime(weights, ns=(1, 1))
+    assert len(engine.answer(TEXTS, [None] * 4)) == 4, "a new time alone changes nothing"
+    with weights.open("r+b") as file:
+        file.write(b"\0")
+    for _ in range(2):
+        with pytest.raises(FilesChangedError, match="was changed while it was served"):
+            engine.answer(TEXTS, [None] * 4)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_files_that_are_replaced_or_removed_concern_nobody(onnx_artifact, tmp_path, replaced):
+    copy = shutil.copytree(onnx_artifact, tmp_path / "copy")
+    engine, weights = open_engine(copy, threads=1), weights_of(copy)
+    weights.rename(tmp_path / "moved")
+    if replaced:
+        weights.write_bytes(b"new")
+    assert len(engine.answer(TEXTS, [None] * 4)) == 4
+
+
+def test_a_router_watches_the_files_of_every_variant(router):
+    folders = {path.parent.name for path in open_engine(router, threads=1).files.digests}
+    assert folders == {"safe", "fast"}
+
+
+def test_a_model_that_gives_no_numbers_is_not_believed(onnx_artifact):
+    class NoNumbers:
+        def logits(self, ids, mask):
+            return np.full((len(ids), 2), np.nan, dtype=np.float32)
+
+    engine = open_engine(onnx_artifact, threads=1)
+    broken = {engine.name: replace(engine.classifiers[engine.name], predictor=NoNumbers())}
+    with pytest.raises(ModelError, match="no finite numbers for 4 of 4 texts"):
+        replace(engine, classifiers=broken).run(engine.prepare(TEXTS, [None] * 4))
 
 
 def test_an_engine_that_only_answers_is_batched_by_a_guess():
