@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from leanglot.errors import ConfigError, LeanglotError
+from leanglot.errors import ConfigError
 from leanglot.monitor.events import UNDETERMINED, ShadowAnswer
 from leanglot.serve.answers import Answer, Engine
 from leanglot.serve.metrics import Metrics
@@ -132,7 +132,7 @@ class Shadow:
         while tasks := self._next():
             try:
                 answers = self._engine.answer([task.text for task in tasks], [task.answer.language for task in tasks])
-            except (LeanglotError, RuntimeError, ValueError, MemoryError) as error:
+            except BaseException as error:  # noqa: BLE001 - none may end the thread; tokenizers' panics are no Exceptions
                 self._told_failed(error, len(tasks))
             else:
                 self._keep(tasks, answers)

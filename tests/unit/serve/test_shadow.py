@@ -129,6 +129,24 @@ def test_a_failing_baseline_is_told_once_and_counted(kept, metrics, told):
     assert "The model is broken." in told[0]
 
 
+class Panic(BaseException):
+    """What the libraries written in Rust raise."""
+
+
+@pytest.mark.parametrize("fault", [KeyError("a"), Panic("b")])
+def test_no_fault_of_the_baseline_ends_the_shadow(kept, metrics, told, fault):
+    engine = Echo(fault)
+    shadow = Shadow(engine, 1.0, kept, metrics, told.append)
+    shadow.start()
+    offer(shadow, answer("a1"))
+    assert shadow.flush()
+    engine.fault = None
+    offer(shadow, answer("a2"))
+    assert shadow.flush()
+    shadow.stop()
+    assert [one.id for one in kept.answers] == ["a2"]
+
+
 def test_stopping_drops_what_waits(shadow, engine, kept, metrics):
     engine.may.clear()
     offer(shadow, answer("first"))
