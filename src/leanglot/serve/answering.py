@@ -20,6 +20,8 @@ from leanglot.serve.settings import ServeSettings
 
 _PATIENCE_S: Final = 0.05  # only who waits longer is watched for hanging up: watching costs a task
 _MOST_FAULTS: Final = 3
+_LONGEST_PLACE: Final = 60
+_LONGEST_TAG: Final = 100  # longer ones are refused anyway, and must not be remembered
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -47,6 +49,8 @@ class Answering:
         Raises:
             Refusal: It is no JSON, or not of that kind.
         """
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Refusal(415, "The body is compressed; send it as it is.", {"Accept-Encoding": "identity"})
         media_type = request.headers.get("content-type", "")
         if media_type.partition(";")[0].strip().lower() != JSON:
             raise Refusal(415, f"The body must be JSON: send the header Content-Type: {JSON}.")
@@ -166,9 +170,16 @@ def _unreadable(error: ValidationError) -> Refusal:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
         return Refusal(400, f"The body is no JSON in UTF-8: {faults[0]['msg'].removeprefix('Invalid JSON: ')}.")
-    told = [f"{'.'.join(map(str, fault['loc'])) or 'the body'}: {fault['msg']}" for fault in faults[:_MOST_FAULTS]]
+    told = [f"{_place(fault['loc'])}: {fault['msg']}" for fault in faults[:_MOST_FAULTS]]
     more = f" (and {len(faults) - _MOST_FAULTS} more)" if len(faults) > _MOST_FAULTS else ""
     return Refusal(422, f"{'; '.join(told)}{more}.")
+
+
+def _place(parts: tuple[int | str, ...]) -> str:
+    """Where a fault is; of a place with alternatives, without pydantic's names of these."""
+    named = [str(part) for part in parts if part != "str" and not str(part).startswith("list[")]
+    place = ".".join(named or map(str, parts))
+    return (place if len(place) <= _LONGEST_PLACE else f"{place[:_LONGEST_PLACE]}...") or "the body"
 
 
 def _languages(texts: Sequence[str], tags: Sequence[str | None]) -> list[str | None]:
@@ -181,7 +192,7 @@ def _languages(texts: Sequence[str], tags: Sequence[str | None]) -> list[str | N
         raise Refusal(422, f"There are {len(texts)} texts and {len(tags)} languages; give one for each, or none.")
     out: list[str | None] = []
     for position, tag in enumerate(tags):
-        canonical, fault = (None, None) if tag is None else _canonical(tag)
+        canonical, fault = (None, None) if tag is None else _canonical(tag[: _LONGEST_TAG + 1])
         if fault is not None:
             raise Refusal(422, f"Language {position}: {fault}")
         out.append(canonical)

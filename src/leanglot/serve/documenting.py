@@ -17,7 +17,7 @@ _SAID: Final = {
     401: "The token is missing or wrong.",
     404: "There is no such model.",
     413: "The body, the number of texts or a text is too large.",
-    415: "The body is not declared as JSON.",
+    415: "The body is not declared as JSON, or compressed, or binary tensors follow it.",
     422: "The body holds something else than it should.",
     500: "The model failed on these texts.",
     503: "The queue is full, or the server is not ready.",

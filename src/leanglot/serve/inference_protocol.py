@@ -20,6 +20,7 @@ from leanglot.serve.errors import JSON, Refusal
 
 _Datatype = Literal["BYTES", "FP32"]
 _Element = str | float | None
+_BINARY: Final = "inference-header-content-length"
 
 _OUTPUTS: Final[Mapping[str, tuple[_Datatype, Callable[[Answer], _Element]]]] = {
     "label": ("BYTES", lambda answer: answer.label),
@@ -84,7 +85,9 @@ class InputTensor(BaseModel):
     shape: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=2, examples=[[2]])
     datatype: Literal["BYTES"]
     parameters: dict[str, Any] | None = None
-    data: list[str | list[str]] = Field(examples=[["schalte das Licht aus", "turn off the light"]])
+    data: list[str | Annotated[list[str], Field(fail_fast=True)]] = Field(
+        fail_fast=True, examples=[["schalte das Licht aus", "turn off the light"]]
+    )
 
 
 class RequestedOutput(BaseModel):
@@ -178,6 +181,8 @@ def _add_models(router: APIRouter, answering: Answering) -> None:
     async def infer(name: str, request: Request) -> Response:
         """Classify texts."""
         check(name)
+        if _BINARY in request.headers:
+            raise Refusal(415, "The binary tensor extension is not offered; send the tensors as JSON.")
         answering.check_room()
         asked = await answering.read(request, InferRequest)
         texts, tags = _tensors(asked)
@@ -198,8 +203,6 @@ def _tensors(asked: InferRequest) -> tuple[list[str], Sequence[str | None]]:
     for tensor in asked.inputs:
         if tensor.name in found:
             raise Refusal(422, f"The input {tensor.name!r} is given twice.")
-        if "binary_data_size" in (tensor.parameters or {}):
-            raise Refusal(422, "The binary tensor extension is not offered; send the data as JSON.")
         found[tensor.name] = _flat(tensor)
     if "text" not in found:
         raise Refusal(422, "The input 'text' is missing.")

@@ -26,8 +26,10 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    texts: list[_Text] = Field(examples=[["schalte das Licht aus", "turn off the light"]])
-    languages: list[str | None] | str | None = Field(default=None, examples=[["de", None]])
+    texts: list[_Text] = Field(fail_fast=True, examples=[["schalte das Licht aus", "turn off the light"]])
+    languages: Annotated[list[str | None], Field(fail_fast=True)] | str | None = Field(
+        default=None, examples=[["de", None]]
+    )
 
 
 class PredictionBody(BaseModel):

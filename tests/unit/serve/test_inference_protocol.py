@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from fake_engine import FakeEngine
+from leanglot.serve.inference_protocol import InferRequest
 from served import ask, serving
 
 
@@ -81,16 +83,32 @@ def test_a_column_is_taken_flat_and_nested(server, data):
         ([tensor("a", shape=[-1])], "inputs.0.shape.0: "),
         ([tensor("a", shape=[1.5])], "inputs.0.shape.0: "),
         ([tensor("a", shape=[])], "inputs.0.shape: "),
-        ([tensor(7)], "inputs.0.data.0"),
+        ([tensor(7)], "inputs.0.data.0: Input should be a valid string"),
+        ([tensor([7])], "inputs.0.data.0.0: Input should be a valid string"),
         ([tensor("a"), tensor("de", "en", name="language")], "There are 1 texts and 2 languages"),
         ([tensor("a"), tensor("German", name="language")], "is not a language tag"),
         ([tensor()], "There are no texts"),
-        ([tensor("a", parameters={"binary_data_size": 5})], "binary tensor extension"),
     ],
 )  # fmt: skip
 def test_tensors_that_cannot_be_used_say_why(server, inputs, message):
     reply = infer(server, *inputs)
     assert (reply.status, message in reply.error) == (422, True), reply.error
+
+
+def test_the_binary_extension_is_told_to_be_missing(server):
+    """As Triton's client sends it by default."""
+    head = json.dumps({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES"}]}).encode()
+    headers = {"content_type": "application/octet-stream", "inference_header_content_length": str(len(head))}
+    reply = ask(server.port, "POST", "/v2/models/intents/infer", head + b"\x01\x00\x00\x00a", **headers)
+    assert (reply.status, "binary tensor extension" in reply.error) == (415, True)
+
+
+@pytest.mark.parametrize("data", [[1] * 500, [[1] * 500], [["a"] * 3 + [1] * 500]])
+def test_a_long_tensor_of_something_else_is_read_no_further_than_its_first_fault(data):
+    body = json.dumps({"inputs": [{"name": "text", "shape": [500], "datatype": "BYTES", "data": data}]})
+    with pytest.raises(ValidationError) as caught:
+        InferRequest.model_validate_json(body)
+    assert caught.value.error_count() <= 2
 
 
 def test_an_output_that_is_none_is_refused(server):

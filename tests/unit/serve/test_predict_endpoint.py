@@ -1,10 +1,14 @@
 """``/predict`` and ``/labels``: what they answer, and what they say to bodies that cannot be answered."""
 
+import gzip
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from fake_engine import BREAKING, FakeEngine
+from leanglot.serve.answering import _canonical
+from leanglot.serve.predicting import PredictRequest
 from served import Client, ask, predict, request, serving, texts_body
 
 
@@ -62,7 +66,10 @@ def test_telemetry_is_told_of_a_request(server):
         (b'{"texts": {"0": "a"}}', 422, "texts: Input should be a valid array"),
         (b'{"texts": [1]}', 422, "texts.0: Input should be a valid string"),
         (b'{"texts": ["a", null]}', 422, "texts.1: Input should be a valid string"),
-        (b'{"texts": [1, 2, 3, 4, 5]}', 422, "and 2 more"),
+        (b'{"a": 1, "b": 2, "c": 3, "d": 4}', 422, "texts: Field required; a: Extra inputs are not permitted; b"),
+        (b'{"a": 1, "b": 2, "c": 3, "d": 4}', 422, "(and 2 more)"),
+        (b'{"texts": [1, 2, 3, 4, 5]}', 422, "texts.0: Input should be a valid string."),
+        (b'{"' + b"k" * 3_000 + b'": 1}', 422, f"{'k' * 60}...: Extra"),
         (b'{"texts": []}', 422, "There are no texts"),
         (b'{"texts": ["a", ""]}', 422, "Text 1 is empty"),
         (b'{"texts": [" \\n\\u3000"]}', 422, "Text 0 is empty"),
@@ -72,7 +79,9 @@ def test_telemetry_is_told_of_a_request(server):
         (b'{"texts": ["a"], "languages": ["German"]}', 422, '"German" is not a language tag. Did you mean "de"'),
         (b'{"texts": ["a"], "languages": "xx-nowhere"}', 422, "is not a language tag"),
         (b'{"texts": ["a"], "languages": [""]}', 422, "is not a language tag"),
-        (b'{"texts": ["a"], "languages": [7]}', 422, "languages"),
+        (b'{"texts": ["a"], "languages": [7]}', 422, "languages.0: Input should be a valid string"),
+        (b'{"texts": ["a"], "languages": 7}', 422, "languages: Input should be a valid array; languages: "),
+        (b'{"texts": ["a"], "languages": "' + b"x" * 3_000 + b'"}', 422, f"'{'x' * 60}' is not a language tag"),
         (texts_body(*["a"] * 21), 413, "There are 21 texts; allowed are 20."),
         (texts_body("a" * 51), 413, "Text 0 has 51 characters; allowed are 50."),
     ],
@@ -93,6 +102,34 @@ def test_a_body_must_be_declared_as_json(server, media_type):
     reply = ask(server.port, "POST", "/predict", texts_body("a"), content_type=media_type)
     assert reply.status == 415
     assert "Content-Type: application/json" in reply.error
+
+
+def test_a_compressed_body_is_told_to_come_as_it_is(server):
+    reply = ask(server.port, "POST", "/predict", gzip.compress(texts_body("a")), content_encoding="gzip")
+    assert (reply.status, reply.error) == (415, "The body is compressed; send it as it is.")
+    assert reply.headers["accept-encoding"] == "identity"
+    assert ask(server.port, "POST", "/predict", texts_body("a"), content_encoding="identity").status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"texts": [' + b",".join([b"1"] * 500) + b"]}",
+        b'{"texts": ["a"], "languages": [' + b",".join([b"1"] * 500) + b"]}",
+    ],
+)
+def test_a_long_list_of_something_else_is_read_no_further_than_its_first_fault(body):
+    """A million of faults would hold up the event loop for seconds."""
+    with pytest.raises(ValidationError) as caught:
+        PredictRequest.model_validate_json(body)
+    assert caught.value.error_count() <= 2
+
+
+def test_tags_of_any_length_are_not_remembered(server):
+    before = _canonical.cache_info().currsize
+    for end in ("a", "b", "c"):
+        assert predict(server.port, "a", languages="x" * 2_000 + end).status == 422
+    assert _canonical.cache_info().currsize <= before + 1
 
 
 def test_a_media_type_may_have_parameters(server):
