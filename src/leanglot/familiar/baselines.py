@@ -54,6 +54,8 @@ def tags_of(languages: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(languages, str):
         raise ConfigError(f"languages is the string {languages!r}.", "Give a list of tags, such as ['en', 'th'].")
+    if not isinstance(languages, Iterable):
+        raise ConfigError(f"languages is {languages!r:.60}.", "Give a list of tags, such as ['en', 'th'].")
     try:
         tags = [canonical_tag(tag) for tag in languages]
     except DataError as error:

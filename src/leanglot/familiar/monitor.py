@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import RLock
 from typing import Final
 
@@ -21,6 +22,11 @@ from leanglot.monitor.watch import Watch
 
 _AT_ONCE: Final = 4_096
 _THREE_POINTS: Final = 0.03
+
+# What is taken as it is; all else is looked at more closely.
+_ANSWERS: Final = frozenset({str, int})
+_TRUTHS: Final = frozenset({str, int, type(None)})
+_ANSWERS_ALLOWED: Final = "Give the label as a text, or its number."
 
 _Row = tuple[float, str, object, float, float, object]
 
@@ -54,6 +60,8 @@ class MultilingualMonitor:
     ) -> None:
         if not is_number(assumed_n) or assumed_n < 1 or assumed_n != int(assumed_n):
             raise ConfigError(f"assumed_n is {assumed_n!r}.", "Allowed are whole numbers from 1 on.")
+        if rules is not None and not isinstance(rules, Rules):
+            raise ConfigError(f"rules is a {type(rules).__name__}.", "Give leanglot.monitor.rules.Rules(...), or None.")
         self.languages = tags_of(languages)
         self._given = given_baseline(self.languages, baseline_metrics, int(assumed_n))
         self._watch = Watch(self._given.baseline, rules, self.languages)
@@ -82,21 +90,27 @@ class MultilingualMonitor:
             prediction: The answered label, or its number.
             confidence: Its probability, from 0 to 1; None where it is not known.
             latency_ms: Milliseconds that the answer took; None where they are not known.
-            ground_truth: The right label, of the same kind as ``prediction``; None where it is not known.
+            ground_truth: The right label, of the same kind as ``prediction``; None or NaN where it is not known.
 
         Raises:
             DataError: A value cannot be used; nothing was taken.
         """
-        tag = None
-        try:
-            tag = self._tags.get(language)
-            usable = 0.0 <= confidence <= 1.0 and 0.0 <= latency_ms < math.inf  # type: ignore[operator] # caught below
-        except TypeError:
-            usable = False
-        if tag is None or prediction is None or not usable:
-            tag, confidence, latency_ms = self._checked(language, prediction, confidence, latency_ms)
+        if not (
+            type(prediction) in _ANSWERS
+            and type(ground_truth) in _TRUTHS
+            and isinstance(language, str)
+            and isinstance(confidence, float)
+            and isinstance(latency_ms, float | int)
+            and 0.0 <= confidence <= 1.0
+            and 0.0 <= latency_ms < math.inf
+            and (tag := self._tags.get(language)) is not None
+        ):
+            tag, confidence, latency_ms = self._checked(language, confidence, latency_ms)
+            prediction, ground_truth = _answer("prediction", prediction), _answer("ground_truth", ground_truth)
+            if prediction is None:
+                raise DataError("The prediction is None or NaN.", _ANSWERS_ALLOWED)
         rows = self._rows
-        rows.append((self._clock(), tag, prediction, confidence, latency_ms, ground_truth))  # type: ignore[arg-type]
+        rows.append((self._clock(), tag, prediction, confidence, latency_ms, ground_truth))
         if len(rows) >= _AT_ONCE:
             self._look()
 
@@ -175,16 +189,12 @@ class MultilingualMonitor:
             raise DataError(f"{tag} was neither named nor seen.", f"Watched are {', '.join(self._watch.languages)}.")
         return tag
 
-    def _checked(
-        self, language: str, prediction: object, confidence: float | None, latency_ms: float | None
-    ) -> tuple[str, float, float]:
+    def _checked(self, language: str, confidence: float | None, latency_ms: float | None) -> tuple[str, float, float]:
         """The tag and the numbers of a prediction that has something unusual.
 
         Raises:
             DataError: A value cannot be used.
         """
-        if prediction is None:
-            raise DataError("The prediction is None.", "Give the answered label, or its number.")
         sure = _number("confidence", confidence, 1.0, "a number from 0 to 1")
         took = _number("latency_ms", latency_ms, math.inf, "a finite number from 0 on")
         tag = canonical_tag(language)
@@ -208,6 +218,21 @@ def _number(name: str, value: object, highest: float, allowed: str) -> float:
     if not is_number(value) or not 0 <= float(value) <= highest:  # type: ignore[arg-type] # is_number has looked
         raise DataError(f"{name} is {value!r:.60}.", f"Allowed is {allowed}, or None where it is not known.")
     return float(value)  # type: ignore[arg-type]
+
+
+def _answer(name: str, value: object) -> str | int | None:
+    """A label, the same for numbers that are equal; None where it is absent, as NaN is in a table.
+
+    Raises:
+        DataError: It is neither a text nor a number.
+    """
+    if isinstance(value, str) or value is None:
+        return value
+    if not isinstance(value, bytes):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):  # what arrays of several values raise
+            number = float(value)  # type: ignore[arg-type] # see above
+            return None if math.isnan(number) else int(number) if number.is_integer() else str(number)
+    raise DataError(f"{name} is {value!r:.60}.", _ANSWERS_ALLOWED)
 
 
 def _events(rows: list[_Row]) -> Events:

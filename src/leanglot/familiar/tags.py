@@ -44,7 +44,7 @@ def is_number(value: object) -> bool:
     """Whether a value is a finite number and not a truth value; numbers of numpy are numbers."""
     try:
         return not isinstance(value, bool | str | bytes) and math.isfinite(value)  # type: ignore[arg-type]
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # what arrays of several values raise
         return False
 
 

@@ -211,7 +211,13 @@ def test_a_baseline_that_cannot_be_used_is_refused_with_every_fault(metrics, fau
 
 @pytest.mark.parametrize(
     ("languages", "fault"),
-    [([], "empty"), ("en", "is the string 'en'"), (["en", "EN"], "en twice"), (["klingonese!"], "not a language tag")],
+    [
+        ([], "empty"),
+        ("en", "is the string 'en'"),
+        (["en", "EN"], "en twice"),
+        (["klingonese!"], "not a language tag"),
+        (None, "is None"),
+    ],
 )
 def test_languages_that_cannot_be_used_are_refused(languages, fault):
     with pytest.raises(ConfigError, match=fault):
@@ -234,7 +240,12 @@ def test_the_assumed_number_is_checked(assumed):
         ({"latency_ms": -1.0}, "latency_ms is -1.0"),
         ({"latency_ms": float("inf")}, "latency_ms is inf"),
         ({"latency_ms": [1]}, r"latency_ms is \[1\]"),
+        ({"confidence": np.array([0.5, 0.6])}, "confidence is array"),
         ({"prediction": None}, "prediction is None"),
+        ({"prediction": float("nan")}, "prediction is None or NaN"),
+        ({"prediction": ["a"]}, "prediction is"),
+        ({"prediction": b"a"}, "prediction is b'a'"),
+        ({"ground_truth": ["a"]}, "ground_truth is"),
         ({"language": "english"}, "not a language tag"),
         ({"language": ["en"]}, "not a language tag"),
     ],
@@ -245,6 +256,45 @@ def test_a_prediction_that_cannot_be_used_is_refused_and_not_counted(values, fau
     with pytest.raises(DataError, match=fault):
         monitor.log_prediction(**row)
     assert monitor.get_dashboard_metrics().snapshot.predictions == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "right"),
+    [
+        (1, 1.0, 1.0),
+        (1, 2.0, 0.0),
+        (np.int64(1), 1, 1.0),
+        (np.array(1), np.float32(1.0), 1.0),
+        (True, 1, 1.0),
+        (0.5, 0.5, 1.0),
+        ("a", np.str_("a"), 1.0),
+        ("1", 1, 1.0),
+        ("a", float("nan"), None),
+        (1, np.float64("nan"), None),
+        (1, None, None),
+    ],
+)
+def test_a_label_is_the_same_however_its_number_is_stored_and_nan_is_none(answer, truth, right):
+    """A column of a table with gaps turns 1 into 1.0 and what is missing into NaN: neither is a wrong answer."""
+    monitor = MultilingualMonitor(["en"], METRICS)
+    monitor.log_prediction("en", answer, 0.9, 1.0, ground_truth=truth)
+    assert monitor.calculate_rolling_accuracy("en") == right
+
+
+def test_labels_in_tensors_are_their_numbers():
+    torch = pytest.importorskip("torch")
+    monitor = MultilingualMonitor(["en"], METRICS)
+    monitor.log_prediction("en", torch.tensor(1), torch.tensor(0.9), 1, ground_truth=1)
+    assert monitor.calculate_rolling_accuracy("en") == 1.0
+    with pytest.raises(DataError, match="confidence"):
+        monitor.log_prediction("en", 1, torch.tensor([0.5, 0.6]), 1.0)
+    with pytest.raises(DataError, match="prediction"):
+        monitor.log_prediction("en", torch.tensor([1, 2]), 0.5, 1.0)
+
+
+def test_rules_of_another_kind_are_refused():
+    with pytest.raises(ConfigError, match="rules is a dict"):
+        MultilingualMonitor(["en"], METRICS, rules={"alpha": 0.05})
 
 
 def test_what_is_not_known_may_be_none():
