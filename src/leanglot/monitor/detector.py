@@ -175,12 +175,12 @@ class Detector:
         """Whether the newest full blocks of labelled predictions do not contradict the calibration."""
         blocks = self._outcomes.stream.windows.blocks
         if self._calibration and self._holds[0] != blocks:
-            newest = self._newest(self._outcomes, closed=True)[: 2 * BINS].reshape(BINS, 2)
-            self._holds = (
-                blocks,
-                not contradicted(self._calibration, newest.sum(axis=1), newest[:, 1], self._rules.design_effect),
-            )
+            self._holds = (blocks, not self._contradicted(self._calibration, closed=True))
         return self._holds[1]
+
+    def _contradicted(self, calibration: Calibration, *, closed: bool = False) -> bool:
+        newest = self._newest(self._outcomes, closed=closed)[: 2 * BINS].reshape(BINS, 2)
+        return contradicted(calibration, newest.sum(axis=1), newest[:, 1], self._rules.design_effect)
 
     def _newest(self, course: Course, *, closed: bool = False) -> Ints:
         """Counts of about the newest predictions, as many as are told of."""
@@ -210,7 +210,7 @@ class Detector:
             return Share(
                 n=n, reason=f"{n:,} predictions have a confidence, and {self._rules.estimate_min:,} are needed"
             )
-        if not self._calibration_holds():
+        if not self._calibration_holds() or self._contradicted(self._calibration):
             return Share(
                 n=n,
                 reason="labelled predictions contradict it: among answers of like confidence, not as many are right "

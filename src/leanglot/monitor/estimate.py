@@ -37,8 +37,9 @@ _STATED: Final = 2.0  # examples that the stated confidence is worth where no la
 _SHIFTS: Final = 1.0  # standard deviation of the languages' shifts, in logits, that is thought likely beforehand
 _STEPS: Final = 30
 _Z: Final = 1.96
-_CONTRADICTED_Z: Final = 3.29  # one in 1,000
-_LEAST_LABELLED: Final = 100
+_CONTRADICTED_LEVEL: Final = 0.001
+_CONTRADICTED_Z: Final = 3.29  # the normal quantile of half of that
+_NORMAL_FROM: Final = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +148,7 @@ def contradicted(calibration: Calibration, counts: Ints, right: Ints, design_eff
     """Whether labelled predictions show that the calibration does not hold.
 
     It does not when their accuracy lies farther from its estimate than chance explains once in 1,000 times, given how
-    few they and the judged examples are. Never under 100 of them.
+    few they and the judged examples are. Under 100 of them, Hoeffding's inequality says so.
 
     Args:
         calibration: Of the language.
@@ -156,9 +157,15 @@ def contradicted(calibration: Calibration, counts: Ints, right: Ints, design_eff
         design_effect: How many of them are worth one independent one.
     """
     n = int(counts.sum())
-    if n < _LEAST_LABELLED:
+    if n == 0:
         return False
-    off = float(right.sum()) / n - calibration.mean(counts)
+    share, expected = float(right.sum()) / n, calibration.mean(counts)
+    if n < _NORMAL_FROM:
+        below, above = (end * _CONTRADICTED_Z / _Z for end in calibration.spread(counts))
+        too_few = mean_at_most(share, n / design_effect, expected - below)
+        too_many = mean_at_most(1 - share, n / design_effect, 1 - expected - above)
+        return min(float(too_few), float(too_many)) < _CONTRADICTED_LEVEL / 2
+    off = share - expected
     chance = float(counts @ (calibration.values * (1 - calibration.values))) * design_effect / n**2
     unsure = max(calibration.spread(counts)) / _Z
     return abs(off) > _CONTRADICTED_Z * math.sqrt(chance + unsure**2)

@@ -18,7 +18,8 @@ OTHER: Final = "other"
 _ADVICE: Final[dict[Signal, str]] = {
     "accuracy": (
         "Read the newest wrong answers of this language. Route it to the baseline model meanwhile, and judge the "
-        "served model on the labelled traffic with leanglot gate."
+        "served model on the labelled traffic with leanglot gate. If answers are labelled because they are wrong, as "
+        "after complaints, the model may be as before: label a random sample to know."
     ),
     "estimate": (
         "The confidence fell, and with it the accuracy that it usually stands for. Label some hundred of the newest "

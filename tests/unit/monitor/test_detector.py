@@ -167,6 +167,16 @@ def test_the_estimate_is_withdrawn_when_labels_contradict_it_and_told_again_when
     assert detector.estimate().value == pytest.approx(0.9, abs=0.03)
 
 
+def test_the_estimate_is_not_told_against_labels_that_are_too_few_for_a_look(reference):
+    detector = Detector(reference, BUDGET, RULES)
+    fed(detector, drawn(1_000, labelled=0.0))
+    assert detector.estimate().value == pytest.approx(0.9, abs=0.03)
+    rows = drawn(60, 8)
+    detector.add_outcomes(rows.time, np.zeros(60, dtype=np.bool_), rows.confidence)
+    assert detector.open_findings == ()
+    assert "labelled predictions contradict it" in detector.estimate().reason
+
+
 def test_it_tells_what_it_watches_by_now(reference):
     detector = Detector(reference, BUDGET, RULES)
     assert detector.watched() == ()

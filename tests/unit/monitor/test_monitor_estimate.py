@@ -120,11 +120,20 @@ def test_labels_contradict_a_calibration_that_does_not_hold_and_hardly_ever_one_
     assert against[-1.5] >= 195
 
 
-def test_few_labels_contradict_nothing():
-    calibration = Calibration.of(judged(np.random.default_rng(4), 5_000), np.linspace(0.1, 1, BINS))
+def test_few_labels_contradict_only_what_they_rule_out():
+    rng = np.random.default_rng(4)
+    language = judged(rng, 5_000)
+    calibration = Calibration.of(language, pooled_calibration([language]))
     wrong = np.zeros(BINS, dtype=np.int64)
-    assert not contradicted(calibration, counts(np.full(99, BINS - 1)), wrong)
-    assert contradicted(calibration, counts(np.full(100, BINS - 1)), wrong)
+    assert not contradicted(calibration, counts(np.full(2, BINS - 1)), wrong)
+    assert contradicted(calibration, counts(np.full(20, BINS - 1)), wrong)
+    assert not contradicted(calibration, counts(np.full(20, BINS - 1)), wrong, design_effect=20.0)
+    assert not contradicted(calibration, wrong, wrong)
+    against = 0
+    for _ in range(1_000):
+        bins, right, _ = drawn(rng, int(rng.integers(1, 100)))
+        against += contradicted(calibration, counts(bins), counts(bins[right]))
+    assert against <= 4
 
 
 def course_of(language, level=0.0125 / 30, holds=lambda: True, **rules):
