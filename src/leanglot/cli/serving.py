@@ -63,7 +63,7 @@ def serve(
     from leanglot.serve.assembly import WatchOptions, assembled
     from leanglot.serve.metrics import DEFAULT_LANGUAGES_LIMIT
     from leanglot.serve.server import run_server
-    from leanglot.serve.settings import LOOPBACKS, ServeSettings, read_token
+    from leanglot.serve.settings import ServeSettings, is_loopback, read_token
 
     settings = ServeSettings(
         host=host,
@@ -92,7 +92,7 @@ def serve(
         latency_budget_ms=latency_budget_ms,
         languages_limit=DEFAULT_LANGUAGES_LIMIT if languages_limit is None else languages_limit,
     )
-    if settings.token is None and host not in LOOPBACKS:
+    if settings.token is None and not is_loopback(host):
         _tell(f"Warning: whoever reaches {host} may use this server; LEANGLOT_TOKEN or --token-file asks for a token.")
     run_server(
         settings,

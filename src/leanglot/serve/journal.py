@@ -140,7 +140,9 @@ class Journal:
             while done < len(data):
                 done += os.write(self._descriptor(), data[done:])
         except (OSError, StorageError) as error:
-            self._told_refused(error, len(lines) - data[:done].lstrip(b"\n").count(b"\n"))
+            whole = data[:done].lstrip(b"\n").count(b"\n")
+            self._metrics.logged(whole)
+            self._told_refused(error, len(lines) - whole)
         else:
             self._told_written(len(lines))
         if done:

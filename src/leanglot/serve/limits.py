@@ -67,13 +67,13 @@ class Guard:
                 status, started = message["status"], True
             await send(message)
 
-        body = _Body(receive, self.settings, self._held)
+        body = _Body(receive, self.settings, self._held, _declared(scope["headers"]))
         try:
-            if (refusal := self._refusal(scope)) is not None:
-                scope[REFUSED] = refusal.reason
-                await refusal.response()(scope, body, watch)
-            else:
+            if self._lets_in(scope):
                 await self.app(scope, body, watch)
+            else:
+                scope[REFUSED] = "token"
+                await Refusal(401, _NO_TOKEN, {"WWW-Authenticate": _CHALLENGE}).response()(scope, body, watch)
         except asyncio.CancelledError:  # the grace of a stopping server is over
             if started:
                 raise
@@ -87,30 +87,28 @@ class Guard:
                 self.telemetry.refused(reason)
             self.telemetry.requested(_route(scope), status, time.perf_counter() - arrived)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
-        """What is wrong with a request by its headers alone; None where nothing is."""
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        if self.settings.token is not None and scope["path"] not in OPEN:
-            shown = _shown_token(headers)
-            if shown is None or not hmac.compare_digest(shown, self.settings.token.encode()):
-                return Refusal(401, _NO_TOKEN, {"WWW-Authenticate": _CHALLENGE}, reason="token")
-        for name, value in headers:
-            if name == b"content-length" and int(value) > self.settings.max_body_bytes:
-                return _too_large(self.settings)
-        return None
+    def _lets_in(self, scope: Scope) -> bool:
+        """Whether a request shows the token, or needs none."""
+        if self.settings.token is None or scope["path"] in OPEN:
+            return True
+        shown = _shown_token(scope["headers"])
+        return shown is not None and hmac.compare_digest(shown, self.settings.token.encode())
 
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """Reads a request's body for the application, and stops it where there is too much of it."""
+    """Reads a request's body for the application, and stops it where there is too much of it, or is said to be."""
 
     receive: Receive
     settings: ServeSettings
     held: Held
+    declared: int
     size: int = 0
     gone: bool = False
 
     async def __call__(self) -> Message:
+        if self.declared > self.settings.max_body_bytes:  # nothing of it is read, nor asked for (100-continue)
+            raise _too_large(self.settings)
         message = await self.receive()
         if message["type"] != "http.request":
             self.gone = True
@@ -133,6 +131,11 @@ class _Body:
 def _too_large(settings: ServeSettings) -> Refusal:
     message = f"The body is too large; allowed are {settings.max_body_bytes:,} bytes. Send several requests."
     return Refusal(413, message, reason="body too large")
+
+
+def _declared(headers: list[tuple[bytes, bytes]]) -> int:
+    """The length that a body is said to have; 0 where nothing is said."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 def _shown_token(headers: list[tuple[bytes, bytes]]) -> bytes | None:

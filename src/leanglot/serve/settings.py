@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,6 @@ from leanglot.errors import ConfigError
 
 TOKEN_VARIABLE: Final = "LEANGLOT_TOKEN"  # noqa: S105 - the name of a variable
 LOOPBACK: Final = "127.0.0.1"
-LOOPBACKS: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _SHORTEST_TOKEN: Final = 16
 _LONGEST_TOKEN: Final = 4096
 _MOST_SECONDS: Final = 86_400.0
@@ -64,6 +64,14 @@ class ServeSettings:
         if faults := [fault for check in _CHECKS if (fault := check(self)) is not None]:
             listed = "".join(f"\n  {fault}" for fault in faults)
             raise ConfigError(f"The server cannot be set up so:{listed}", "Correct what is listed.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as it was given, is reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def read_token(file: Path | None, environment: Mapping[str, str] = os.environ) -> str | None:

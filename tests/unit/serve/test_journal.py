@@ -187,6 +187,7 @@ def test_a_disk_that_fills_within_a_line_spoils_no_other_line(journal, metrics, 
     disk.free = 1_000_000
     journal.answered([answer("after")], 0.1)
     assert journal.flush()
+    assert "leanglot_log_lines_total 3.0" in metrics.exposition()[0].decode()
     found = journal.path.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["id"] for line in (found[0], found[1], found[3])] == ["before", "fitted", "after"]
     with pytest.raises(json.JSONDecodeError):

@@ -1,9 +1,13 @@
 """Settings of the server: every fault at once, and the token from where it may come from."""
 
+import inspect
+from dataclasses import asdict
+
 import pytest
 
+from leanglot.cli.serving import serve
 from leanglot.errors import ConfigError
-from leanglot.serve.settings import ServeSettings, read_token
+from leanglot.serve.settings import ServeSettings, is_loopback, read_token
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - made up
 
@@ -11,6 +15,33 @@ TOKEN = "0123456789abcdef"  # noqa: S105 - made up
 def test_only_this_machine_is_let_in_by_default():
     assert ServeSettings().host == "127.0.0.1"
     assert ServeSettings().token is None
+
+
+def test_the_command_s_defaults_are_those_of_the_settings():
+    told = {name: each.default for name, each in inspect.signature(serve).parameters.items()}
+    settings = asdict(ServeSettings())
+    same = {name: told.get(name, told.get(name.removesuffix("_s"))) for name in settings}
+    only_here = {"token", "max_held_bytes"}
+    assert {name: value for name, value in same.items() if name not in only_here} == {
+        name: value for name, value in settings.items() if name not in only_here
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.7.6", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),  # noqa: S104 - what must be warned of
+        ("::", False),
+        ("10.0.0.1", False),
+        ("example.org", False),
+    ],
+)
+def test_a_loopback_is_told_from_what_others_reach(host, alone):
+    assert is_loopback(host) == alone
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read(server):
         client.send(request("POST", "/predict", None, content_type="application/json", content_length="50000000"))
         reply = client.reply()
         assert (reply.status, "allowed are 100,000 bytes" in reply.error) == (413, True)
+    assert server.told.wait_for(("/predict", 413)), "counted where it was sent to"
 
 
 def test_50_megabytes_sent_without_waiting_get_the_same_answer(server):
