@@ -80,6 +80,8 @@ class Follower:
             path = min(unread, key=self._time)
             try:
                 used = self._read(path, rows, min(limit, _CHUNK) if len(unread) > 1 else limit, final=final)
+                if final and not used and has_more(found.states[path], found.stats[path]):
+                    notes.append(f"{path} ends within a line, which is not read before it is whole.")
             except (OSError, DataError) as error:
                 notes.append(f"{path} was skipped: {_told(error)}.")
                 used = 0

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Literal
@@ -163,3 +163,25 @@ def _parsed(text: str) -> float:
         return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).timestamp()
     except (ValueError, OverflowError):
         raise BrokenRow("time") from None
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
+    **dict.fromkeys(("prediction", "label", "ground_truth", "variant", "text", "served", "shadow"), text_of),
+    "id": identifier_of,
+    "language": language_of,
+    "confidence": confidence_of,
+    "latency_ms": latency_of,
+    **dict.fromkeys(("tokens", "unknown", "characters"), count_of),
+    "script": script_of,
+}
+
+
+def wrong_field(row: Mapping[str, object], fault: Fault) -> str | None:
+    """The first field of an entry that is broken for a reason; None where it is no single one."""
+    for name, check in _CHECKS.items():
+        try:
+            check(row.get(name))
+        except BrokenRow as broken:
+            if broken.fault == fault:
+                return name
+    return None

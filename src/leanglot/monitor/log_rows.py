@@ -23,10 +23,12 @@ from leanglot.monitor.log_fields import (
     script_of,
     seconds_of,
     text_of,
+    wrong_field,
 )
 from leanglot.monitor.moments import LATEST
 
 BROKEN: Final = "broken_lines"
+_OF_MANY_FIELDS: Final[frozenset[Fault]] = frozenset({"type", "count", "utf8"})
 WITHOUT_TIME: Final = "lines_without_time"
 FIELDS: Final = (
     *("kind", "time", "timestamp", "id", "language", "prediction", "confidence", "latency_ms", "variant", "tokens"),
@@ -108,12 +110,21 @@ class LogRows:
         try:
             self._sort(row)
         except BrokenRow as broken:
-            self.skip(broken.fault, position)
+            self.skip(broken.fault, position, row)
 
-    def skip(self, fault: Fault, position: int) -> None:
-        """Count an entry as broken."""
+    def skip(self, fault: Fault, position: int, row: Mapping[str, object] | None = None) -> None:
+        """Count an entry as broken.
+
+        Args:
+            fault: Why.
+            position: Where it stands in its file.
+            row: Its fields, where it has any.
+        """
         self._faults[fault] += 1
-        self._first.setdefault(fault, f"{self._source}, {self._unit} {position:,}")
+        if fault not in self._first:
+            name = wrong_field(row, fault) if row is not None and fault in _OF_MANY_FIELDS else None
+            field = "" if name is None else f", field {name}"
+            self._first[fault] = f"{self._source}, {self._unit} {position:,}{field}"
 
     def count(self, counter: str) -> None:
         """Count something else that the reader of the log is told of."""

@@ -92,6 +92,10 @@ def test_at_the_end_a_last_line_that_was_cut_off_still_waits(log):
     follower = Follower([log])
     look = follower.look(final=True)
     assert (look.reading.events.id, look.faults, look.behind) == (("1",), (), False)
+    assert look.notes == (f"{log} ends within a line, which is not read before it is whole.",)
+    append(log, line(2)[10:])
+    look = follower.look(final=True)
+    assert (look.reading.events.id, look.notes) == (("2",), ())
 
 
 def test_a_look_is_bounded_and_says_that_there_is_more(log):

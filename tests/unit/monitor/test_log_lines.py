@@ -234,3 +234,22 @@ def test_any_object_is_taken_once_or_counted_once(row):
     reading = rows.reading()
     taken = len(reading.events) - 1 + len(reading.labels) + len(reading.shadows)
     assert taken + sum(note.count for note in rows.faults()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        (b'{"time": 1, "prediction": 3}', ", field prediction"),
+        (b'{"time": 1, "prediction": "x", "ground_truth": 3}', ", field ground_truth"),
+        (b'{"time": 1, "prediction": "x", "script": "latin", "confidence": 0.4}', ", field script"),
+        (b'{"time": 1, "prediction": "x", "unknown": -1}', ", field unknown"),
+        (b'{"time": 1, "prediction": "x", "variant": "\\ud83d"}', ", field variant"),
+        (b'{"time": 1, "prediction": "x", "confidence": 2}', ""),
+        (b"[1]", ""),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named(line, field):
+    rows = LogRows()
+    rows.begin("log.jsonl", "byte", None)
+    take_lines(rows, [line], 0)
+    assert [note.where for note in rows.faults()] == [f"log.jsonl, byte 0{field}"]
