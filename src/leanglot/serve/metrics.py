@@ -28,7 +28,7 @@ OTHER: Final = "other"
 DEFAULT_LANGUAGES_LIMIT: Final = 200
 _MOST_VALUES: Final = 50  # of every other label; the server's own are far fewer
 
-REFUSALS: Final = ("queue full", "timeout", "memory")
+REFUSALS: Final = ("queue full", "timeout", "memory", "not ready")
 SHADOW_DROPS: Final = ("queue full", "engine failed", "stopping")
 LOG_DROPS: Final = ("queue full", "disk full", "not writable")
 
@@ -109,7 +109,7 @@ class Metrics:
         self._request_seconds = self._histogram(
             "leanglot_request_seconds", "From a request's arrival to its answer.", _SECONDS, "route"
         )
-        self._refused = self._counter("leanglot_refused", "Requests turned away for lack of room or time.", "reason")
+        self._refused = self._counter("leanglot_refused", "Requests turned away, or given up, and why.", "reason")
         self._queue_requests = self._gauge("leanglot_queue_requests", "Requests that wait for the engine.")
         self._queue_texts = self._gauge("leanglot_queue_texts", "Texts that wait for the engine.")
         self._batch_texts = self._histogram("leanglot_batch_texts", "Texts in a batch.", _TEXTS, "variant")

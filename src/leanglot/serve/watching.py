@@ -59,12 +59,18 @@ class Watching:
         """Begin to watch."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Take what is left, for some seconds at most, and save; the next server goes on from there."""
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Take what is left, for some seconds at most, and save; the next server goes on from there.
+
+        Args:
+            timeout_s: How long to wait for a step under way, which a disk that hangs may keep for ever.
+        """
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join()
-        if self._fault is None and self._guarded(self._finish):
+            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self._tell(f"The monitor did not end within {timeout_s:g} s; its state is the one that it saved last.")
+        elif self._fault is None and self._guarded(self._finish):
             self._guarded(self._look)
 
     def snapshot(self) -> Snapshot:

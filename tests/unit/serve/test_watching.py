@@ -57,6 +57,25 @@ def run(watched, told):
     return watching
 
 
+def test_a_step_that_hangs_does_not_keep_the_server_from_ending(told):
+    class Hanging(Script):
+        def __init__(self):
+            super().__init__()
+            self.go_on = threading.Event()
+
+        def step(self):
+            self.stepped.set()
+            assert self.go_on.wait(60)
+            return ()
+
+    watched = Hanging()
+    watching = run(watched, told)
+    watching.stop(timeout_s=0.05)
+    assert (watched.closed, len(told)) == (False, 1)
+    assert "did not end within 0.05 s" in told[0]
+    watched.go_on.set()
+
+
 def test_alerts_are_told_as_they_open(told):
     watched = Script((), (alert("sw"),), ())
     run(watched, told).stop()
