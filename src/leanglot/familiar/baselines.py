@@ -26,16 +26,14 @@ _NOTHING: Final = (0,) * (len(CONFIDENCE_ENDS) + 1)
 
 @dataclass(frozen=True, slots=True)
 class GivenBaseline:
-    """A baseline, and what had to be assumed.
+    """A baseline, and what had to be assumed for it.
 
     Attributes:
         baseline: What is compared with.
-        assumed: Languages whose number of examples was not given.
         notes: What was assumed or left out, one sentence each.
     """
 
     baseline: MonitorBaseline
-    assumed: frozenset[str]
     notes: tuple[str, ...]
 
 
@@ -80,13 +78,11 @@ def given_baseline(languages: tuple[str, ...], metrics: object, assumed_n: int) 
     """
     if isinstance(metrics, MonitorBaseline):
         kept = {tag: own for tag, own in metrics.languages.items() if tag in languages}
-        return GivenBaseline(
-            metrics.model_copy(update={"languages": kept}), frozenset(), _notes(languages, metrics.languages)
-        )
+        return GivenBaseline(metrics.model_copy(update={"languages": kept}), _notes(languages, metrics.languages))
     if not isinstance(metrics, Mapping):
         raise ConfigError(f"baseline_metrics is a {type(metrics).__name__}.", _ALLOWED)
     found = _accuracies(metrics)
-    assumed = frozenset(tag for tag, own in found.items() if own.n is None and tag in languages)
+    assumed = [tag for tag, own in found.items() if own.n is None and tag in languages]
     baselines = {tag: _language(own, assumed_n) for tag, own in found.items() if tag in languages}
     notes = list(_notes(languages, found))
     if assumed:
@@ -97,7 +93,7 @@ def given_baseline(languages: tuple[str, ...], metrics: object, assumed_n: int) 
     if unused := sorted({name for own in found.values() for name in own.unused}):
         notes.append(f"Of baseline_metrics, {', '.join(unused)} is not used.")
     baseline = MonitorBaseline(name="baseline_metrics", labels=(), data="baseline_metrics", languages=baselines)
-    return GivenBaseline(baseline, assumed, tuple(notes))
+    return GivenBaseline(baseline, tuple(notes))
 
 
 def _notes(languages: tuple[str, ...], given: Iterable[str]) -> tuple[str, ...]:

@@ -152,11 +152,6 @@ class Layout:
             places.append(np.where(np.isnan(events.latency_ms), at["latency"].stop, slow))
         return places
 
-    def section_of(self, counts: Ints, signal: Signal) -> Ints:
-        """The counts of a signal without those of unknown ones."""
-        section = self.sections[signal]
-        return counts[section.start : section.stop]
-
 
 def _unknown(baseline: LanguageBaseline) -> tuple[int, int]:
     judged = sum(baseline.tokens)  # texts that were tokenized at all

@@ -7,13 +7,13 @@ from leanglot.errors import DataError
 from leanglot.languages import display_name
 from leanglot.monitor.events import UNDETERMINED
 from leanglot.monitor.findings import Finding
+from leanglot.monitor.language import OTHER
 from leanglot.monitor.moments import moment
 from leanglot.monitor.pending import MOST_PENDING
 from leanglot.results.monitor_baseline import MonitorBaseline
 from leanglot.results.monitoring import Signal
 
 EVERYTHING: Final = "*"
-OTHER: Final = "other"
 
 _ADVICE: Final[dict[Signal, str]] = {
     "accuracy": (
