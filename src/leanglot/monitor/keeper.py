@@ -1,5 +1,6 @@
 """Keeps a watch over growing logs: reads them, remembers how far, and goes on after a restart."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -36,7 +37,7 @@ class Keeper:
         rules: How it is tested; None takes the usual ones.
         state: The state file; None keeps everything in memory.
         reset: Begin anew where there is a state.
-        save_every_s: Seconds between two savings; an alert that opens is saved at once.
+        save_every_s: Seconds between two savings; the first look and an alert that opens are saved at once.
         clock: Gives seconds since 1970; entries of more than a day later are broken.
 
     Raises:
@@ -67,6 +68,7 @@ class Keeper:
             kept = self._kept(reset=reset)
             if kept is None:
                 self._watch, self._follower = Watch(baseline, rules), Follower(places)
+                self._saved_at = -math.inf  # at the first look, so that a log that is rotated soon is found again
             else:
                 self._watch = _restored(kept, baseline, rules)
                 self._follower = Follower(places, kept.files)

@@ -192,6 +192,18 @@ def test_a_damaged_state_is_refused_with_the_way_out(log, state, rows, cut):
     assert Keeper([log], state=state).snapshot().predictions == 3_000
 
 
+def test_a_first_process_that_is_killed_soon_loses_nothing_to_a_rotation(log, state, rows):
+    write_log(log, rows[0])
+    killed = Keeper([log], state=state, save_every_s=1e9)
+    killed.step(limit=1_000)
+    killed._release()
+    log.rename(log.with_name("predictions.jsonl.1"))
+    write_log(log, rows[1])
+    with Keeper([log], state=state) as keeper:
+        finished(keeper)
+        assert keeper.snapshot().predictions == 6_000
+
+
 def test_an_empty_state_is_refused_and_not_taken_for_a_new_one(log, state, rows):
     write_log(log, rows[0])
     state.touch()
