@@ -64,7 +64,7 @@ def run_server(settings: ServeSettings, assemble: Assemble, on_ready: Callable[[
         ConfigError: The address cannot be listened on.
         ModelError: The artifact is damaged, or was changed since it was written.
     """
-    with listening(settings.host, settings.port) as listener, assemble() as parts:
+    with _ended_by_sigterm(), listening(settings.host, settings.port) as listener, assemble() as parts:
         _allow_connections(settings.max_connections)
         app = create_app(parts.engine, settings, parts.telemetry, parts.routers)
         server = GracefulServer(configured(app, settings), lambda: on_ready(parts.engine.name, _address(listener)))
@@ -162,6 +162,19 @@ class GracefulServer(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end a server that still loads, in order; a container's first process would not even notice it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

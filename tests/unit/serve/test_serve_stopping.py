@@ -1,8 +1,14 @@
 """Stopping: what was taken is finished, within the grace."""
 
+import signal
 import time
+from contextlib import contextmanager
+
+import pytest
 
 from fake_engine import FakeEngine
+from leanglot.serve.server import run_server
+from leanglot.serve.settings import ServeSettings
 from served import Client, answers, hold, request, serving, texts_body
 
 
@@ -48,3 +54,22 @@ def test_a_request_that_crosses_the_stop_on_an_open_connection_is_answered():
             time.sleep(0.001)
         reply = client.ask("POST", "/predict", texts_body("crossing"))
         assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+def test_sigterm_ends_in_order_what_still_loads():
+    ended = []
+
+    @contextmanager
+    def assemble():
+        assert signal.getsignal(signal.SIGTERM) is not before, "it would be killed here, with this test"
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            yield
+        finally:
+            ended.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught:
+        run_server(ServeSettings(port=0), assemble, lambda *_: None)
+    assert (caught.value.code, ended) == (143, [True])
+    assert signal.getsignal(signal.SIGTERM) is before
