@@ -47,10 +47,10 @@ def main_ended(arguments):
     assert ended.value.code in {0, None}
 
 
-def send(address, rows, rng):
+def send(address, rows, rng, rounds):
     """Traffic in three languages; German with labels that are never right."""
     labels = sorted({row["label"] for found in rows.values() for row in found})
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         chosen = [rng.choice(rows[language]) for language in ("de", "de", "de", "de", "en", "en", "en", "en", "th")]
         body = {"texts": [row["text"] for row in chosen], "languages": [row["language"] for row in chosen]}
         answers = ask(f"{address}/predict", body)["predictions"]
@@ -70,7 +70,11 @@ def watched(artifact, torch_artifact, tmp_path_factory):
         assert until(lambda: prometheus.query('up{job="leanglot"} == 1'))
         with log.open("ab") as file:
             file.write(b"no line of a log\n")
-        send(address, by_language(make_rows(EXAMPLES, seed=6)), random.Random(7))
+        rows, rng = by_language(make_rows(EXAMPLES, seed=6)), random.Random(7)
+        # Rates need a scrape amid the traffic too: what its first scrape finds is no increase.
+        send(address, rows, rng, ROUNDS // 2)
+        assert until(lambda: prometheus.query("count(leanglot_shadow_predictions_total) == 3"))
+        send(address, rows, rng, ROUNDS - ROUNDS // 2)
         assert until(lambda: prometheus.query('leanglot_alert_open{language="de", signal="accuracy"}'))
         # Rates need two scrapes after everything was seen.
         seen = time.time()

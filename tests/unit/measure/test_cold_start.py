@@ -85,7 +85,7 @@ def test_the_process_reports_its_own_age_and_peak(request, monkeypatch, capsys, 
     cold_start._answer_once()
     answer = json.loads(capsys.readouterr().out)
     assert answer["seconds"] > 0.1
-    assert answer["peak_rss_bytes"] == peak_rss_bytes()
+    assert answer["peak_rss_bytes"] == pytest.approx(peak_rss_bytes(), rel=0.01)  # a byte more may be used since
 
 
 def test_the_peak_is_at_least_what_is_resident_now():
