@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from watched import LABELS, baseline, events, traffic
+from watched import LABELS, baseline, events, judged_alone, traffic
 
 from leanglot.errors import RunError
 from leanglot.monitor.detector import Detector, DetectorState, Reference, references
 from leanglot.monitor.grouping import rows_of
 from leanglot.monitor.rules import Rules
-from leanglot.results.monitor_baseline import LanguageBaseline
 
 RULES = Rules(latency_budget_ms=100.0)
 BUDGET = RULES.budget(30)
@@ -199,17 +198,7 @@ def test_the_drop_that_would_have_been_found_is_told_and_shrinks(reference):
 
 
 def test_a_baseline_of_accuracy_alone_is_enough_for_labels():
-    alone = LanguageBaseline(
-        n=1_000,
-        correct=900,
-        confidence=(),
-        confidence_correct=(),
-        labels={},
-        tokens=(),
-        fragmentation=(),
-        unknown=0,
-        scripts={},
-    )
+    alone = judged_alone(n=1_000, correct=900)
     detector = Detector(Reference(alone, (), np.ones(18)), BUDGET, Rules())
     found = fed(detector, drawn(3_000, accuracy=0.7))
     assert [finding.signal for finding in found] == ["accuracy"]

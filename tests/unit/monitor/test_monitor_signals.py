@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from watched import LABELS, baseline, counts, events, traffic
+from watched import LABELS, baseline, counts, events, judged_alone, traffic
 
 from leanglot.monitor.rules import Rules
 from leanglot.monitor.signals import Layout
@@ -12,21 +12,10 @@ from leanglot.results.monitor_baseline import (
     CONFIDENCE_ENDS,
     FRAGMENTATION_ENDS,
     TOKEN_ENDS,
-    LanguageBaseline,
     bins_of,
 )
 
-NOTHING = LanguageBaseline(
-    n=500,
-    correct=450,
-    confidence=(),
-    confidence_correct=(),
-    labels={},
-    tokens=(),
-    fragmentation=(),
-    unknown=0,
-    scripts={},
-)
+NOTHING = judged_alone(n=500, correct=450)
 
 
 @pytest.fixture(scope="module")

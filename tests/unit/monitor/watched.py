@@ -89,3 +89,9 @@ def baseline(rng, languages, n=5_000, accuracy=0.9):
 
 def counts(bins, ends):
     return tuple(np.bincount(bins, minlength=len(ends) + 1).tolist())
+
+
+def judged_alone(n, correct):
+    """A baseline that knows the accuracy and nothing else."""
+    nothing = dict.fromkeys(("confidence", "confidence_correct", "tokens", "fragmentation"), ())
+    return LanguageBaseline(n=n, correct=correct, labels={}, unknown=0, scripts={}, **nothing)
