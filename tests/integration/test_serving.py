@@ -227,7 +227,13 @@ def test_answers_keep_to_the_openapi_document(tmp_path):
         address = f"http://127.0.0.1:{server.port}/openapi.json"
         result = subprocess.run(
             [
-                *("schemathesis", "--config-file", tmp_path / "schemathesis.toml", "run", address),
+                *(
+                    Path(sys.executable).with_name("schemathesis"),
+                    "--config-file",
+                    tmp_path / "schemathesis.toml",
+                    "run",
+                    address,
+                ),
                 *("--checks", "all", "--exclude-checks", "positive_data_acceptance", "--seed", "1", "-n", "40"),
             ],
             capture_output=True,

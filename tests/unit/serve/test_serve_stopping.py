@@ -1,14 +1,11 @@
 """Stopping: what was taken is finished, within the grace."""
 
 import signal
+import subprocess
+import sys
 import time
-from contextlib import contextmanager
-
-import pytest
 
 from fake_engine import FakeEngine
-from leanglot.serve.server import run_server
-from leanglot.serve.settings import ServeSettings
 from served import Client, answers, hold, request, serving, texts_body
 
 
@@ -56,20 +53,34 @@ def test_a_request_that_crosses_the_stop_on_an_open_connection_is_answered():
         assert (reply.status, reply.headers["connection"]) == (200, "close")
 
 
+STILL_LOADING = """
+import time
+from contextlib import contextmanager
+
+from leanglot.serve.server import run_server
+from leanglot.serve.settings import ServeSettings
+
+
+@contextmanager
+def assemble():
+    try:
+        print("loading", flush=True)
+        time.sleep(300)
+        yield
+    finally:
+        print("ended", flush=True)
+
+
+run_server(ServeSettings(port=0), assemble, lambda *_: None)
+"""
+
+
 def test_sigterm_ends_in_order_what_still_loads():
-    ended = []
-
-    @contextmanager
-    def assemble():
-        assert signal.getsignal(signal.SIGTERM) is not before, "it would be killed here, with this test"
-        try:
-            signal.raise_signal(signal.SIGTERM)
-            yield
-        finally:
-            ended.append(True)
-
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as caught:
-        run_server(ServeSettings(port=0), assemble, lambda *_: None)
-    assert (caught.value.code, ended) == (143, [True])
-    assert signal.getsignal(signal.SIGTERM) is before
+    process = subprocess.Popen([sys.executable, "-c", STILL_LOADING], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=60)
+        assert (process.returncode, told) == (143, "ended\n")
+    finally:
+        process.kill()
