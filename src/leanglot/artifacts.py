@@ -26,17 +26,20 @@ from leanglot.runtimes.loading import load, load_tokenizer
 from leanglot.schooling import gaps, lessons
 from leanglot.shapers import Shape, carry_out
 from leanglot.techniques import ModelStep, PostTraining, Quantization, QuantizationAware, Recipe, Runtime
+from leanglot.techniques.support import task_fault
 
 _MADE_BY: Final = ("leanglot", "torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 _MADE_BY_TOO: Final[dict[Runtime, tuple[str, ...]]] = {
     "onnxruntime": (),
     "pytorch": ("torchao",),
     "openvino": ("openvino", "nncf"),
+    "ctranslate2": ("ctranslate2",),
 }
 _MODEL_FILES: Final[dict[Runtime, str]] = {
     "pytorch": "model.safetensors",
     "onnxruntime": GRAPH_NAME,
     "openvino": openvino_graph.GRAPH_NAME,
+    "ctranslate2": "model.bin",
 }
 _GRAPH_FILES: Final = frozenset({GRAPH_NAME, DATA_NAME, openvino_graph.GRAPH_NAME, openvino_graph.DATA_NAME})
 
@@ -64,6 +67,8 @@ def make_artifact(
     Raises:
         RecipeError: A step does not fit the model.
     """
+    if (fault := task_fault(candidate.recipe, candidate.runtime, "text-classification")) is not None:
+        raise RecipeError(f"{fault[:1].upper()}{fault[1:]}.", "Leave it out.")
     on_model, last = _parts(candidate.recipe)
     if exported is not None and isinstance(last, PostTraining):
         return quantize_artifact(exported, candidate.model_copy(update={"recipe": (last,)}), folder, making)
@@ -72,7 +77,8 @@ def make_artifact(
         write_importance(folder, shape.importance)
     if isinstance(last, QuantizationAware):
         return _train_and_quantize(model, shape, candidate, qat.resolve(last, making.isa), folder, making)
-    step = None if last is None else resolve(last, candidate.runtime, making.isa)
+    step = last if isinstance(last, PostTraining) else None
+    step = None if step is None else resolve(step, candidate.runtime, making.isa)
     texts = None if step is None else calibrate(shape.model.tokenizer, shape.model.pad_id, step, making)
     notes = _write(shape.model, candidate.runtime, step, texts, folder)
     recipe = (*shape.model.recipe, *(() if step is None else (step,)))

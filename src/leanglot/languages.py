@@ -1,4 +1,4 @@
-"""Language tags: check and normalise them (BCP 47), name them in English, and tell their script."""
+"""Language tags and pairs: check and normalise them (BCP 47), name them in English, and tell their script."""
 
 import difflib
 import re
@@ -66,18 +66,48 @@ _OWN_NAMES: Final[Mapping[str, str]] = {
 }
 
 
+PAIR_ARROW: Final = "→"
+
+
+def pair_tag(source: str, target: str) -> str:
+    """The tag of a language pair, ``en→de``; `canonical_tag` takes such tags too, also spelled ``en->de`` or ``en>de``.
+
+    A hyphen would not do: ``en-de`` is a BCP 47 tag, of English in Germany.
+
+    Args:
+        source: BCP 47 tag of the source language.
+        target: BCP 47 tag of the target language.
+
+    Raises:
+        DataError: When one of them is not a language tag, or both are the same.
+    """
+    both = canonical_tag(source), canonical_tag(target)
+    for tag in both:
+        if PAIR_ARROW in tag:
+            raise DataError(f"{tag} is a language pair, where one language is due.", "Give its two languages apart.")
+    if both[0] == both[1]:
+        raise DataError(f"Source and target language are the same, {both[0]}.", "A pair has two languages.")
+    return PAIR_ARROW.join(both)
+
+
+def split_pair(tag: str) -> tuple[str, str] | None:
+    """Source and target of a canonical pair tag; None for the tag of one language."""
+    source, arrow, target = tag.partition(PAIR_ARROW)
+    return (source, target) if arrow else None
+
+
 def canonical_tag(tag: str) -> str:
-    """Checks a language tag and returns its one normal spelling.
+    """Checks a language tag, or the tag of a language pair, and returns its one normal spelling.
 
     Letter case, underscores, retired codes and redundant parts are normalised, so that ``EN``, ``zh_CN``,
     ``iw`` and ``eng_Latn`` come back as ``en``, ``zh-CN``, ``he`` and ``en``. Names and country codes are not
     guessed at: they are refused with the tag that was probably meant.
 
     Args:
-        tag: A BCP 47 tag (RFC 5646).
+        tag: A BCP 47 tag (RFC 5646), or two of them with an arrow between them; see `pair_tag`.
 
     Returns:
-        The normalised tag: letters, digits and hyphens only.
+        The normalised tag: letters, digits and hyphens, and the arrow of a pair.
 
     Raises:
         DataError: When ``tag`` is not a string or not a tag whose parts are all registered.
@@ -142,7 +172,10 @@ def display_name(tag: str) -> str:
     Raises:
         DataError: When ``tag`` is not a language tag.
     """
-    language = langcodes.Language.get(canonical_tag(tag), normalize=False)
+    canonical = canonical_tag(tag)
+    if (pair := split_pair(canonical)) is not None:
+        return f" {PAIR_ARROW} ".join(map(display_name, pair))
+    language = langcodes.Language.get(canonical, normalize=False)
     name = _registry().languages.get(language.language or "")
     if name is None:
         return language.to_tag()
@@ -161,7 +194,7 @@ def script(tag: str) -> str | None:
     """The script a language is written in (ISO 15924): the tag's own, else the likely one after CLDR.
 
     Args:
-        tag: A BCP 47 tag.
+        tag: A BCP 47 tag; of a pair, the target's script is told.
 
     Returns:
         Four letters such as ``Latn``, ``Hans`` or ``Deva``; None where the language's script is not known.
@@ -169,7 +202,9 @@ def script(tag: str) -> str | None:
     Raises:
         DataError: When ``tag`` is not a language tag.
     """
-    language = langcodes.Language.get(canonical_tag(tag), normalize=False)
+    canonical = canonical_tag(tag)
+    _, target = split_pair(canonical) or ("", canonical)
+    language = langcodes.Language.get(target, normalize=False)
     if language.script is not None:
         return language.script
     # Without this check every unknown language would be completed like English.
@@ -179,6 +214,9 @@ def script(tag: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _canonical_or_none(tag: str) -> str | None:
+    if (halves := re.split(r"\s*(?:→|-?>)\s*", tag[:100])) and len(halves) == 2:
+        source, target = map(_canonical_or_none, halves)
+        return None if source is None or target is None or source == target else f"{source}{PAIR_ARROW}{target}"
     if len(tag) > 100 or not re.fullmatch(r"[A-Za-z0-9_-]+", tag):
         return None
     try:

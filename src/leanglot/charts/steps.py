@@ -17,11 +17,14 @@ from leanglot.techniques import (
     Int8,
     LayerPruning,
     MagnitudePruning,
+    MixedInt8,
     MovementPruning,
     Quantization,
     QuantizationAware,
     Recipe,
     Runtime,
+    SequenceDistillation,
+    SideLayers,
     TrimVocabulary,
     WeightOnly,
 )
@@ -30,6 +33,7 @@ RUNTIME_NAME: Final[Mapping[Runtime, str]] = {
     "pytorch": "PyTorch",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "ctranslate2": "CTranslate2",
 }
 _ONE_BY_ONE: Final = 4  # layers that are named in full
 
@@ -181,10 +185,12 @@ def recipe_words(recipe: Recipe, made: Candidate | None = None) -> tuple[str, ..
                 words.append(f"zero {_share(step.sparsity)} of linear weights by movement")
             case HeadPruning() | FfnPruning() | LayerPruning():
                 words.append(_removing(step))
-            case Int8() | WeightOnly() | HalfPrecision() | QuantizationAware():
+            case Int8() | WeightOnly() | HalfPrecision() | QuantizationAware() | MixedInt8():
                 words.append(_quantizing(step))
             case Distillation():
                 words.append(_distilling(step))
+            case SideLayers() | SequenceDistillation():
+                words.append(_by_side(step))
             case _:
                 assert_never(step)
     return tuple(words)
@@ -208,6 +214,14 @@ def _distilling(step: Distillation) -> str:
     return f"distil into {', '.join(f'{name} {value}' for name, value in sizes.items() if value is not None)}"
 
 
+def _by_side(step: SideLayers | SequenceDistillation) -> str:
+    sides = {"encoder": step.encoder, "decoder": step.decoder}
+    kept = " and ".join(_number(value, f"{side} layer") for side, value in sides.items() if value is not None)
+    if isinstance(step, SideLayers):
+        return f"keep {kept}"
+    return f"distil into {kept}" if kept else "distil"
+
+
 def _removing(step: HeadPruning | FfnPruning | LayerPruning) -> str:
     units = {"heads": "heads", "ffn": "FFN neurons", "layers": "layers"}[step.technique]
     if step.sparsity is not None:
@@ -224,6 +238,8 @@ def _removing(step: HeadPruning | FfnPruning | LayerPruning) -> str:
 
 def _quantizing(step: Quantization) -> str:
     match step:
+        case MixedInt8():
+            return f"INT8 + {step.rest.upper()}"
         case Int8():
             kind = "INT8" if step.weights == "signed" else "UINT8"
             words = f"static {kind}" if step.activations == "static" else kind

@@ -12,8 +12,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from leanglot.config.costs import Costs
 from leanglot.config.deciding import RoutingConfig, SearchConfig
 from leanglot.config.logs import LogConfig
-from leanglot.techniques import FfnPruning, HeadPruning, Int8, MagnitudePruning, Recipe, Runtime, TrimVocabulary
-from leanglot.techniques.support import recipe_fault
+from leanglot.techniques import (
+    FfnPruning,
+    HeadPruning,
+    Int8,
+    MagnitudePruning,
+    MetricName,
+    Recipe,
+    Runtime,
+    Task,
+    TrimVocabulary,
+)
+from leanglot.techniques.support import recipe_fault, task_fault
 from leanglot.techniques.targets import TargetIsa
 
 BASELINE_NAME: Final = "pytorch-fp32"
@@ -47,9 +57,13 @@ class Columns(BaseModel):
     """Names of the columns of the labelled data.
 
     Attributes:
-        text: What the model reads.
+        text: What a classifier reads.
         label: The right answer: a label name or an integer id.
         language: BCP 47 tag of the text.
+        source: What is translated; this and the next three are for ``task: translation``.
+        target: A right translation.
+        source_language: BCP 47 tag of the source.
+        target_language: BCP 47 tag of the translation.
         group: Cluster the text came from, such as a template or a document. None takes the column ``group``
             where there is one, ``none`` does not.
         split: Part of the data a row belongs to; only ``test`` and ``validation`` are judged. None takes the
@@ -61,6 +75,10 @@ class Columns(BaseModel):
     text: str = Field(default="text", min_length=1)
     label: str = Field(default="label", min_length=1)
     language: str = Field(default="language", min_length=1)
+    source: str = Field(default="source", min_length=1)
+    target: str = Field(default="target", min_length=1)
+    source_language: str = Field(default="source_language", min_length=1)
+    target_language: str = Field(default="target_language", min_length=1)
     group: str | None = Field(default=None, min_length=1)
     split: str | None = Field(default=None, min_length=1)
 
@@ -99,6 +117,26 @@ class CandidateConfig(BaseModel):
         if (fault := recipe_fault(self.recipe, self.runtime)) is not None:
             raise ValueError(fault)
         return self
+
+
+class TranslationConfig(BaseModel):
+    """How translations are made and judged.
+
+    Attributes:
+        metric: What the verdicts are in: ``chrf``, which needs no tokenizer and suits every script, or ``bleu``.
+        beam: Beam width; 1 is greedy.
+        length_penalty: Exponent of the length that a beam's score is divided by.
+        max_tokens: Most tokens of a translation; None takes the model's limit.
+        cache: Keep keys and values of earlier tokens; off, the baseline is measured as a user without it would.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: MetricName = "chrf"
+    beam: int = Field(default=1, strict=True, ge=1, le=32)
+    length_penalty: float = Field(default=1.0, ge=0, le=10)
+    max_tokens: int | None = Field(default=None, strict=True, ge=2, le=4096)
+    cache: bool = Field(default=True, strict=True)
 
 
 class RepairConfig(BaseModel):
@@ -141,8 +179,18 @@ SLIM_CANDIDATES: Final = (
 )
 
 
+TRANSLATION_CANDIDATES: Final = (
+    CandidateConfig(name="onnx-fp32"),
+    CandidateConfig(name="onnx-int8", recipe=(Int8(embeddings=True),)),
+    CandidateConfig(name="ctranslate2-fp32", runtime="ctranslate2"),
+    CandidateConfig(name="ctranslate2-int8", runtime="ctranslate2", recipe=(Int8(),)),
+)
+
+
 def _usual_candidates(validated: dict[str, Any]) -> tuple[CandidateConfig, ...]:
     """Texts that show what is used allow for more: a vocabulary, then heads and neurons that are not."""
+    if validated["task"] == "translation":
+        return TRANSLATION_CANDIDATES
     trimmed = () if validated["corpus"] is None else TRIMMED_CANDIDATES
     slim = SLIM_CANDIDATES if trimmed and validated["calibration"] is not None else ()
     return (*DEFAULT_CANDIDATES, *trimmed, *slim)
@@ -198,6 +246,8 @@ class RunConfig(BaseModel):
 
     Attributes:
         model: A model folder, or the name of a model on the hub.
+        task: What the model does.
+        translation: How translations are made and judged, for ``task: translation``.
         data: The labelled data; a path alone stands for its file with the usual column names.
         output: The run folder; ``runs/<model name>`` when not given.
         margin: Largest drop per language that counts as harmless, as a fraction: 0.01 is one point.
@@ -229,6 +279,8 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1)
+    task: Task = "text-classification"
+    translation: TranslationConfig = TranslationConfig()
     data: Annotated[DataConfig, BeforeValidator(_data_from_path)]
     output: Path = Field(default_factory=_default_output)
     margin: float = Field(default=0.01, gt=0, lt=1)
@@ -253,6 +305,17 @@ class RunConfig(BaseModel):
     search: SearchConfig | None = None
     routing: RoutingConfig | None = None
     log: LogConfig | None = None
+
+    @model_validator(mode="after")
+    def _suits_its_task(self) -> "RunConfig":
+        if self.task != "translation" and "translation" in self.model_fields_set:
+            raise ValueError("translation says how translations are judged: set task to translation, or leave it out")
+        if self.task == "translation" and (self.search is not None or self.repair is not None):
+            raise ValueError("search and repair are for classifiers: leave them out")
+        for candidate in self.candidates:
+            if (fault := task_fault(candidate.recipe, candidate.runtime, self.task)) is not None:
+                raise ValueError(f"the candidate {candidate.name}: {fault}")
+        return self
 
     @model_validator(mode="after")
     def _searches_alone(self) -> "RunConfig":

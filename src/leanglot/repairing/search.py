@@ -26,7 +26,7 @@ from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.loading import load, load_tokenizer
 from leanglot.shapers import carry_out
-from leanglot.techniques import Calibration, HalfPrecision, PostTraining, QuantizationAware
+from leanglot.techniques import Calibration, HalfPrecision, MixedInt8, PostTraining, QuantizationAware
 from leanglot.techniques.patterns import matches
 from leanglot.tune.divergence import Probes
 from leanglot.tune.repair import Budget, Judged, repair
@@ -148,6 +148,8 @@ def quantization(candidate: CandidateConfig) -> PostTraining:
             f"{candidate.name} is not quantized, so no quantization of a layer can be undone.",
             "Repair takes artifacts of leanglot quantize, or candidates whose recipe ends in such a step.",
         )
+    if isinstance(step, MixedInt8):
+        raise RecipeError(f"{candidate.name} is a translation model.", "Repair takes classifiers.")
     if isinstance(step, QuantizationAware):
         raise RecipeError(
             f"{candidate.name} was trained for its quantization, which cannot be undone layer by layer.",

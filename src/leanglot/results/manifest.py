@@ -4,13 +4,14 @@ import hashlib
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from leanglot.errors import ModelError
 from leanglot.results.atomic import write_text_atomically
 from leanglot.results.shaping import PruningFacts, VocabularyFacts
 from leanglot.results.training import TrainingFacts
-from leanglot.techniques import Recipe, Runtime
+from leanglot.results.translation import TranslationFacts
+from leanglot.techniques import Recipe, Runtime, Task
 
 MANIFEST_NAME: Final = "leanglot.json"
 MANIFEST_VERSION: Final = 1
@@ -26,7 +27,7 @@ class Manifest(BaseModel):
         runtime: What executes it.
         model_file: File of the graph or the weights, inside the folder.
         inputs: Names of the model's inputs, in order.
-        labels: Class names in the order of the logits.
+        labels: Class names in the order of the logits; none where the model translates.
         max_length: Longest input in tokens, special tokens included; longer texts are cut.
         pad_id: Token id that fills short rows of a batch.
         recipe: The steps that made it, with every automatic choice resolved.
@@ -40,18 +41,19 @@ class Manifest(BaseModel):
         pruning: What each pruning step did, in order.
         vocabulary: What vocabulary trimming did; None where the vocabulary is whole.
         training: What each training step did, in order.
+        translation: How it is told its languages; None where it does not translate.
         notes: What was noticed while it was made, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = MANIFEST_VERSION
-    task: Literal["text-classification"] = "text-classification"
+    task: Task = "text-classification"
     name: str
     runtime: Runtime
     model_file: str
     inputs: tuple[str, ...] = ("input_ids", "attention_mask")
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     max_length: int = Field(gt=2)
     pad_id: int = Field(ge=0)
     recipe: Recipe = ()
@@ -65,7 +67,16 @@ class Manifest(BaseModel):
     pruning: tuple[PruningFacts, ...] = ()
     vocabulary: VocabularyFacts | None = None
     training: tuple[TrainingFacts, ...] = ()
+    translation: TranslationFacts | None = None
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> "Manifest":
+        if (self.task == "translation") != (self.translation is not None):
+            raise ValueError("task: translation and the facts under translation need each other")
+        if self.task == "text-classification" and not self.labels:
+            raise ValueError("a classifier has labels")
+        return self
 
     @field_validator("model_file")
     @classmethod

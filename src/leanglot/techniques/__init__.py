@@ -10,15 +10,19 @@ from leanglot.techniques.movement import MovementPruning
 from leanglot.techniques.pruning import FfnPruning, HeadPruning, Importance, LayerPruning, MagnitudePruning
 from leanglot.techniques.qat import QuantizationAware
 from leanglot.techniques.quantization import Calibration, HalfPrecision, Int8, WeightOnly
+from leanglot.techniques.seq2seq import MixedInt8, SequenceDistillation, SideLayers
 from leanglot.techniques.vocabulary import TrimVocabulary
 
 PostTraining = Int8 | WeightOnly | HalfPrecision
-Quantization = PostTraining | QuantizationAware
+Quantization = PostTraining | QuantizationAware | MixedInt8
 StructuredPruning = HeadPruning | FfnPruning | LayerPruning
 ModelStep = MagnitudePruning | MovementPruning | StructuredPruning | TrimVocabulary | Distillation
-Technique = Annotated[Quantization | ModelStep, Field(discriminator="technique")]
+TranslationStep = SideLayers | SequenceDistillation
+Technique = Annotated[Quantization | ModelStep | TranslationStep, Field(discriminator="technique")]
 Recipe = tuple[Technique, ...]
-Runtime = Literal["pytorch", "onnxruntime", "openvino"]
+Runtime = Literal["pytorch", "onnxruntime", "openvino", "ctranslate2"]
+Task = Literal["text-classification", "translation"]
+MetricName = Literal["chrf", "bleu"]
 
 __all__ = [
     "Balance",
@@ -32,6 +36,8 @@ __all__ = [
     "Int8",
     "LayerPruning",
     "MagnitudePruning",
+    "MetricName",
+    "MixedInt8",
     "ModelStep",
     "MovementPruning",
     "PostTraining",
@@ -39,8 +45,12 @@ __all__ = [
     "QuantizationAware",
     "Recipe",
     "Runtime",
+    "SequenceDistillation",
+    "SideLayers",
     "StructuredPruning",
+    "Task",
     "Technique",
+    "TranslationStep",
     "TrimVocabulary",
     "WeightOnly",
 ]

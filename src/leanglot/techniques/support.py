@@ -12,22 +12,27 @@ from leanglot.techniques import (
     Int8,
     LayerPruning,
     MagnitudePruning,
+    MixedInt8,
     MovementPruning,
     Quantization,
     QuantizationAware,
     Recipe,
     Runtime,
+    SequenceDistillation,
+    Task,
     Technique,
+    TranslationStep,
     TrimVocabulary,
     WeightOnly,
 )
 
 _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
-    "int8 with dynamic activations": ("onnxruntime", "pytorch"),
+    "int8 with dynamic activations": ("onnxruntime", "pytorch", "ctranslate2"),
     "int8 with static activations": ("onnxruntime", "openvino"),
     "weight-only": ("onnxruntime", "pytorch", "openvino"),
-    "half precision fp16": ("onnxruntime", "pytorch", "openvino"),
-    "half precision bf16": ("pytorch",),
+    "half precision fp16": ("onnxruntime", "pytorch", "openvino", "ctranslate2"),
+    "half precision bf16": ("pytorch", "ctranslate2"),
+    "int8 with 16-bit arithmetic": ("ctranslate2",),
     "quantization-aware training": ("onnxruntime",),
 }
 
@@ -40,6 +45,8 @@ _ON_THE_MODEL: Final[Mapping[str, str]] = {
     "layers": "layer pruning",
     "trim-vocabulary": "vocabulary trimming",
     "distil": "distillation",
+    "side-layers": "layers of one side",
+    "distil-sequence": "distillation of translations",
 }
 
 
@@ -52,6 +59,8 @@ def scheme(step: Technique) -> str:
             return "weight-only"
         case HalfPrecision():
             return f"half precision {step.dtype}"
+        case MixedInt8():
+            return "int8 with 16-bit arithmetic"
         case QuantizationAware():
             return "quantization-aware training"
         case _:
@@ -81,7 +90,9 @@ def trims(recipe: Recipe) -> bool:
 
 def trains(recipe: Recipe) -> bool:
     """Whether a step trains the model."""
-    return any(isinstance(step, Distillation | MovementPruning | QuantizationAware) for step in recipe)
+    return any(
+        isinstance(step, Distillation | SequenceDistillation | MovementPruning | QuantizationAware) for step in recipe
+    )
 
 
 def makes_zeros(recipe: Recipe) -> bool:
@@ -114,9 +125,27 @@ def recipe_fault(recipe: Recipe, runtime: Runtime) -> str | None:
     return _options_fault(recipe, runtime)
 
 
+def task_fault(recipe: Recipe, runtime: Runtime, task: Task) -> str | None:
+    """Says why a recipe does not suit what a model is for; None when it does."""
+    if task == "text-classification":
+        if runtime == "ctranslate2":
+            return "ctranslate2 runs translation models, not classifiers"
+        for step in recipe:
+            if isinstance(step, TranslationStep | MixedInt8):
+                return f"{scheme(step)} is for translation models, not for classifiers"
+        return None
+    for step in recipe:
+        if isinstance(step, Distillation | MovementPruning | QuantizationAware | LayerPruning):
+            instead = {"distil": ": use distil-sequence", "layers": ": use side-layers"}.get(step.technique, "")
+            return f"{scheme(step)} is for classifiers, not for translation models{instead}"
+    return None
+
+
 def _options_fault(recipe: Recipe, runtime: Runtime) -> str | None:
     """Options that an engine's quantizer does not have."""
     step = recipe[-1] if recipe else None
+    if isinstance(step, Int8) and runtime == "ctranslate2" and (step.keep or not step.per_channel):
+        return "int8 on ctranslate2 quantizes all matrices, row by row: leave keep and per_channel out"
     if isinstance(step, Int8) and runtime != "onnxruntime" and step.weights == "unsigned":
         return f"int8 with unsigned weights runs on onnxruntime, not on {runtime}"
     if isinstance(step, Int8) and runtime == "openvino" and step.calibration is not None:
