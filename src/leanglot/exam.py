@@ -1,10 +1,11 @@
 """The exam every candidate sits: the judged examples, their right answers, and the texts that speed is measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leanglot.config import DataConfig
 from leanglot.data.examples import Examples, summarize
@@ -117,20 +118,20 @@ def prepare_exam(
         examples=examples,
         expected=expected,
         summary=summarize(examples, data.path.name, labels, (*notes, *label_notes)),
-        latency_positions=_in_turns(examples, effort.latency_calls, rng),
-        batch_positions=_mixed(len(examples), effort.batch_texts, rng),
+        latency_positions=in_turns(examples.by_language(), effort.latency_calls, rng),
+        batch_positions=mixed(len(examples), effort.batch_texts, rng),
     )
 
 
-def _in_turns(examples: Examples, count: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """Positions that visit the languages in turns; a language with few texts repeats them."""
-    shuffled = [rng.permutation(positions) for positions in examples.by_language().values()]
+def in_turns(by_language: Mapping[str, NDArray[np.int64]], count: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """So many positions that visit the languages in turns; a language with few texts repeats them."""
+    shuffled = [rng.permutation(positions) for positions in by_language.values()]
     rounds = -(-count // len(shuffled))
     turns = [int(positions[turn % len(positions)]) for turn in range(rounds) for positions in shuffled]
     return tuple(turns[:count])
 
 
-def _mixed(available: int, count: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """Positions drawn from all examples; few examples repeat."""
+def mixed(available: int, count: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """So many positions drawn from all examples; few examples repeat."""
     drawn = np.concatenate([rng.permutation(available) for _ in range(-(-count // available))])
     return tuple(int(position) for position in drawn[:count])

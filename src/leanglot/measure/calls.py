@@ -27,8 +27,13 @@ def timed_call(runner: Classifier, row: TokenIds) -> float:
 
 def settle(runner: Classifier, row: TokenIds) -> None:
     """Let the other engine's threads stop spinning, and wake this one's, before it is timed."""
-    time.sleep(_PAUSE_S)
+    pause()
     timed_call(runner, row)
+
+
+def pause() -> None:
+    """Let an engine's threads stop spinning before another one is timed."""
+    time.sleep(_PAUSE_S)
 
 
 def random_rows(classifier: Classifier, lengths: Sequence[int], count: int, seed: int = 0) -> list[TokenIds]:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from leanglot.measure.calls import settle, timed_call
+from leanglot.measure.calls import pause
 from leanglot.measure.neighbours import NeighbourWatch
 from leanglot.results.measures import Speed
 from leanglot.results.records import Latency, LatencySpread
@@ -59,6 +59,21 @@ class Workload:
         return [(self.opponent_rows or self.rows, self.opponent_batch_rows or self.batch_rows), own][-runners:]
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Something that takes its turns: a loaded model with the tokenized texts that it is timed on.
+
+    Attributes:
+        answer: Answers the text at a position alone.
+        answer_all: Answers all texts for throughput, in batches.
+        tokenize: Tokenizes the text at a position.
+    """
+
+    answer: Callable[[int], object]
+    answer_all: Callable[[], object]
+    tokenize: Callable[[int], object]
+
+
 def measure_speed(
     candidate: Classifier,
     baseline: Classifier | None,
@@ -74,21 +89,54 @@ def measure_speed(
         on_call: Called with the number of texts done.
     """
     runners = [candidate] if baseline is None else [baseline, candidate]
+    timed = [
+        _timed(runner, work, rows, batch_rows)
+        for runner, (rows, batch_rows) in zip(runners, work.of_each(len(runners)), strict=True)
+    ]
+    return measure_turns(timed, work.languages, len(work.batch_rows), work.rounds, on_call)
+
+
+def measure_turns(
+    runners: Sequence[Timed],
+    languages: Sequence[str],
+    batch_texts: int,
+    rounds: int,
+    on_call: Callable[[int], None] = lambda _: None,
+) -> Speed:
+    """Time the last of one or two runners, in turns with the other, the baseline.
+
+    Args:
+        runners: The baseline, where there is one, and what is measured.
+        languages: Language, or pair, of each text that latency is timed on.
+        batch_texts: Number of texts for throughput.
+        rounds: How often throughput is measured.
+        on_call: Called with the number of texts done.
+    """
     with NeighbourWatch() as watch:
-        times = _latencies(runners, [rows for rows, _ in work.of_each(len(runners))], on_call)
-        rates = _throughputs(runners, work)
-        tokenization = _tokenization(candidate, work.texts)
+        times = _latencies(runners, len(languages), on_call)
+        rates = _throughputs(runners, batch_texts, rounds)
+        tokenization = [_milliseconds(runners[-1].tokenize, place) for place in range(len(languages))]
     own, own_rate, both = times[-1], rates[-1], ~np.isnan(times[0])
-    spreads = _by_language(own, work.languages)
+    spreads = _by_language(own, languages)
+    alone = len(runners) == 1
     return Speed(
         latency_ms=summarize_latency(own),
         tokenization_p50_ms=float(np.median(tokenization)),
         languages_p50_ms={tag: spread.p50 for tag, spread in spreads.items()},
         languages_spread=spreads,
         throughput_per_s=own_rate,
-        speedup=None if baseline is None else float(np.median(times[0][both]) / np.median(own[both])),
-        throughput_gain=None if baseline is None else own_rate / rates[0],
+        speedup=None if alone else float(np.median(times[0][both]) / np.median(own[both])),
+        throughput_gain=None if alone else own_rate / rates[0],
         warnings=watch.warnings(),
+    )
+
+
+def _timed(classifier: Classifier, work: Workload, rows: Sequence[TokenIds], batch_rows: Sequence[TokenIds]) -> Timed:
+    inputs = [(row[None, :], np.ones((1, len(row)), dtype=np.int64)) for row in rows]
+    return Timed(
+        answer=lambda place: classifier.predictor.logits(*inputs[place]),
+        answer_all=lambda: classifier.logits(batch_rows, work.batch_tokens),
+        tokenize=lambda place: classifier.encode([work.texts[place]]),
     )
 
 
@@ -136,49 +184,45 @@ def spread_latency(times: Milliseconds) -> LatencySpread:
     )
 
 
-def _latencies(
-    runners: Sequence[Classifier], rows: Sequence[Sequence[TokenIds]], on_call: Callable[[int], None]
-) -> list[Milliseconds]:
+def _latencies(runners: Sequence[Timed], calls: int, on_call: Callable[[int], None]) -> list[Milliseconds]:
     """Milliseconds per text for each runner, which take turns every few texts.
 
     The last runner is timed on every text, the one it is compared with on every third burst; NaN stands for the rest.
     """
-    for runner, own in zip(runners, rows, strict=True):
-        for row in own[:_WARM_UP]:
-            timed_call(runner, row)
-    calls = len(rows[-1])
+    for runner in runners:
+        for place in range(min(_WARM_UP, calls)):
+            runner.answer(place)
     times = [np.full(calls, np.nan) for _ in runners]
     for turn, start in enumerate(range(0, calls, _BURST)):
         burst = range(start, min(start + _BURST, calls))
-        taking_part = list(zip(runners, rows, times, strict=True))[0 if turn % _BASELINE_EVERY == 0 else -1 :]
-        for runner, own, kept in taking_part:
+        taking_part = list(zip(runners, times, strict=True))[0 if turn % _BASELINE_EVERY == 0 else -1 :]
+        for runner, kept in taking_part:
             if len(taking_part) > 1:
-                settle(runner, own[start])
-            for position in burst:
-                kept[position] = timed_call(runner, own[position])
+                pause()
+                runner.answer(start)
+            for place in burst:
+                kept[place] = _milliseconds(runner.answer, place)
         on_call(len(burst))
     return times
 
 
-def _throughputs(runners: Sequence[Classifier], work: Workload) -> list[float]:
+def _throughputs(runners: Sequence[Timed], texts: int, rounds: int) -> list[float]:
     """Examples per second of each runner: the median over rounds in which the runners take turns."""
     rates: list[list[float]] = [[] for _ in runners]
-    for _ in range(work.rounds):
-        for runner, (_, rows), kept in zip(runners, work.of_each(len(runners)), rates, strict=True):
-            settle(runner, rows[0])
+    for _ in range(rounds):
+        for runner, kept in zip(runners, rates, strict=True):
+            pause()
+            runner.answer(0)
             started = time.perf_counter()
-            runner.logits(rows, work.batch_tokens)
-            kept.append(len(rows) / (time.perf_counter() - started))
+            runner.answer_all()
+            kept.append(texts / (time.perf_counter() - started))
     return [float(np.median(kept)) for kept in rates]
 
 
-def _tokenization(runner: Classifier, texts: Sequence[str]) -> Milliseconds:
-    times = []
-    for text in texts:
-        started = time.perf_counter_ns()
-        runner.encode([text])
-        times.append((time.perf_counter_ns() - started) / 1e6)
-    return np.asarray(times)
+def _milliseconds(call: Callable[[int], object], place: int) -> float:
+    started = time.perf_counter_ns()
+    call(place)
+    return (time.perf_counter_ns() - started) / 1e6
 
 
 def _by_language(times: Milliseconds, languages: Sequence[str]) -> dict[str, LatencySpread]:
