@@ -60,6 +60,10 @@ def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort
             ``failed`` in the report, with its reason.
     """
     refuse_several_processes("optimize")
+    if config.task == "translation":
+        from leanglot.translating.run import optimize_translation
+
+        return optimize_translation(config, observer, effort)
     if config.log is not None:
         run_log(config.log, config.output)  # refuses before any work what could not be logged after it
     clock = start_search(config)

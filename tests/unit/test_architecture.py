@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "leanglot"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = [
-    {"cache", "config", "errors", "extras", "languages", "progress", "quiet", "techniques"},
+    {"cache", "config", "errors", "extras", "languages", "package_archive", "progress", "quiet", "techniques"},
     {"stats", "results", "numerics"},
     {"models", "data", "decide"},
     {"runtimes", "monitor"},
@@ -51,6 +51,7 @@ FLOORS = [
         "stages",
         "steps",
         "sweep",
+        "translating",
         "trials",
     },
 ]

@@ -21,6 +21,7 @@ from leanglot.config.settings import (
     DataConfig,
     RepairConfig,
     RunConfig,
+    TranslationConfig,
     name_fault,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "RoutingConfig",
     "RunConfig",
     "SearchConfig",
+    "TranslationConfig",
     "load_config",
     "load_costs",
     "load_recipes",

@@ -19,7 +19,13 @@ _TIMEOUT_S = 600
 
 
 def measure_cold_start(
-    folder: Path, text: str, threads: int | None, *, repetitions: int = 3, allow_pickle: bool = False
+    folder: Path,
+    text: str,
+    threads: int | None,
+    *,
+    repetitions: int = 3,
+    allow_pickle: bool = False,
+    pair: str | None = None,
 ) -> ColdStart:
     """Start processes one after the other that load the model, answer one text and report.
 
@@ -29,11 +35,13 @@ def measure_cold_start(
         threads: Threads the runtime gets; None takes what suits an artifact.
         repetitions: How many processes.
         allow_pickle: Whether a model folder's pickled weights may be read.
+        pair: Language pair of the text, where the model translates.
 
     Raises:
         ModelError: A process failed, or took longer than ten minutes.
     """
-    request = json.dumps({"folder": str(folder), "text": text, "threads": threads, "allow_pickle": allow_pickle})
+    asked = {"folder": str(folder), "text": text, "threads": threads, "allow_pickle": allow_pickle, "pair": pair}
+    request = json.dumps(asked)
     seconds, memory = [], []
     for _ in range(repetitions):
         command = [sys.executable, "-P", "-m", "leanglot.measure.cold_start"]  # -P: nothing from the user's folder
@@ -81,7 +89,12 @@ def _answer_once() -> None:
     """What the fresh process does."""
     request = json.loads(sys.stdin.read())
     folder = Path(request["folder"])
-    if is_router(folder):
+    if request["pair"] is not None:
+        from leanglot.measure.translation_subject import open_translator
+
+        translator = open_translator(folder, request["threads"], allow_pickle=request["allow_pickle"])
+        translator.translate([request["text"]], pairs=[request["pair"]])
+    elif is_router(folder):
         from leanglot.runtimes.router import load_router
 
         load_router(folder, request["threads"]).warm(request["text"])

@@ -1,0 +1,1 @@
+"""The run of translation models: exam, trials, verdicts per language pair, artifacts."""
