@@ -11,6 +11,7 @@ from leanglot.results.routing import RoutingFacts
 from leanglot.results.searching import SearchRecord
 from leanglot.results.shaping import PruningFacts, TokenChange, VocabularyFacts
 from leanglot.results.training import TrainingFacts
+from leanglot.results.translation import Metric, TranslationQuality
 from leanglot.results.verdicts import Verdict, VerdictKind
 from leanglot.techniques import Recipe, Runtime
 
@@ -208,6 +209,7 @@ class Candidate(BaseModel):
         tokens: How its trimmed tokenizer splits the judged texts that it was not cut on, by language; empty where the
             vocabulary is whole.
         compressed_bytes: What its weights take when they are compressed by gzip; None where that was not measured.
+        translation: How well it translates each pair; None where it does not translate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -246,6 +248,7 @@ class Candidate(BaseModel):
     training: tuple[TrainingFacts, ...] = ()
     tokens: dict[str, TokenChange] = {}
     compressed_bytes: int | None = None
+    translation: TranslationQuality | None = None
 
 
 class Recommendation(BaseModel):
@@ -334,6 +337,8 @@ class RunReport(BaseModel):
             itself last.
         search: What a search for recipes tried; None where candidates were given. Of what it measured, ``candidates``
             holds the recommended ones and the Pareto front.
+        metric: What quality was measured with; None where it is accuracy. With it, everything called accuracy is that
+            metric's score as a fraction, and the languages are language pairs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -354,6 +359,7 @@ class RunReport(BaseModel):
     repairs: dict[str, Repair] = {}
     chains: dict[str, tuple[str, ...]] = {}
     search: SearchRecord | None = None
+    metric: Metric | None = None
 
     def candidate(self, name: str) -> Candidate:
         """The candidate of that name; KeyError when there is none."""
