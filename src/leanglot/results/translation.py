@@ -28,6 +28,14 @@ class TranslationFacts(BaseModel):
         target_tokenizer: File of the target side's tokenizer, where it has its own; None where both sides share one.
         beam: Beam width it is meant to be used with; 1 is greedy.
         length_penalty: Exponent of the length that a beam's score is divided by.
+        source_code: With ``source-and-start``, where the source language's token stands: in ``front`` of the source
+            (M2M, mBART-50, NLLB) or at its ``end``, behind the end token (mBART, NLLB's older behaviour).
+        start_code: With a target token at the decoder's start, whether it stands ``after`` `decoder_start_id` or is
+            ``alone`` there (mBART).
+        suppressed: Tokens that no translation may hold, the padding above all: every engine takes their logits out.
+        cache_numbers: Numbers that one token of one hypothesis keeps in the decoder's cache: keys and values of all
+            layers; 0 where unknown.
+        vocabulary: Rows of the decoder's table; 0 where unknown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +51,11 @@ class TranslationFacts(BaseModel):
     target_tokenizer: str | None = None
     beam: int = Field(default=1, ge=1)
     length_penalty: float = 1.0
+    source_code: Literal["front", "end"] = "front"
+    start_code: Literal["after", "alone"] = "after"
+    suppressed: tuple[int, ...] = ()
+    cache_numbers: int = Field(default=0, ge=0)
+    vocabulary: int = Field(default=0, ge=0)
 
 
 class Metric(BaseModel):

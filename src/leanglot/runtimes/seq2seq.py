@@ -33,6 +33,9 @@ class Decoding:
         max_tokens: Most tokens of a translation, its end token included; one that reaches them is unfinished.
         cache: Keep the keys and values of earlier tokens; off, every step computes them all again.
         forced: Exactly so many tokens, with no end before: for measuring alone.
+
+    Tokens that the model's facts suppress are never chosen, the padding among them; log probabilities are taken before
+    they are, over the whole vocabulary. No token is forced at the end: who reaches `max_tokens` is unfinished.
     """
 
     beam: int = 1
