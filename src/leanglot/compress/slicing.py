@@ -80,7 +80,7 @@ def drop_layers(model: TextClassifier, keep: Sequence[int]) -> TextClassifier:
     blocks = blocks_of(model.module)
     if len(keep) == 0:
         raise RecipeError(f"{model.name} would lose all of its {len(blocks)} layers.", "Keep at least one layer.")
-    chosen = _chosen(keep, len(blocks), f"{model.name} has {len(blocks)} layers")
+    chosen = checked_places(keep, len(blocks), f"{model.name} has {len(blocks)} layers")
     for place, block in enumerate(blocks):
         if not block.removable and place not in chosen:
             raise RecipeError(
@@ -149,7 +149,7 @@ def _sliced(
         if len(some) == total:
             continue
         output = module.get_submodule(getattr(block, units.output))
-        bias = None if instead is None else _bias(output, some, total, instead[place])
+        bias = None if instead is None else bias_for(output, some, total, instead[place])
         units.cut(module, block, some)
         if bias is not None:
             output.bias = bias
@@ -166,14 +166,14 @@ def _masked(
         layer = masked.module.get_submodule(name)
         weight = masked.module.get_parameter(f"{name}.weight").detach()
         total = weight.shape[1] // width
-        bias = None if instead is None else _bias(layer, some, total, instead[place])
-        weight.view(len(weight), total, width)[:, _gone(some, total)] = 0
+        bias = None if instead is None else bias_for(layer, some, total, instead[place])
+        weight.view(len(weight), total, width)[:, gone_units(some, total)] = 0
         if bias is not None:
             layer.bias = bias
     return masked
 
 
-def _bias(layer: nn.Module, keep: Sequence[int], total: int, instead: Activations) -> nn.Parameter | None:
+def bias_for(layer: nn.Module, keep: Sequence[int], total: int, instead: Activations) -> nn.Parameter | None:
     """The bias of a linear layer that also stands for the units that go; None where it has none."""
     if not isinstance(layer, nn.Linear) or layer.bias is None:
         return None
@@ -181,13 +181,13 @@ def _bias(layer: nn.Module, keep: Sequence[int], total: int, instead: Activation
         raise RecipeError(
             f"{len(instead)} values stand for the {layer.in_features} inputs of a layer.", "Give one for each."
         )
-    columns = _gone(keep, total).repeat_interleave(layer.in_features // total)
+    columns = gone_units(keep, total).repeat_interleave(layer.in_features // total)
     values = torch.from_numpy(np.asarray(instead, dtype=np.float64))[columns]
     part = layer.weight.detach()[:, columns].double() @ values
     return nn.Parameter(layer.bias.detach() + part.to(layer.bias.dtype), requires_grad=layer.bias.requires_grad)
 
 
-def _gone(keep: Sequence[int], total: int) -> Tensor:
+def gone_units(keep: Sequence[int], total: int) -> Tensor:
     """Which of the units go, shape (total,)."""
     gone = torch.ones(total, dtype=torch.bool)
     gone[list(keep)] = False
@@ -212,11 +212,11 @@ def _checked(
                 f"Layer {place} of {model.name} ({block.name}) would lose all of its {total} {kind}.",
                 "Keep at least one in each layer, or remove the whole layer.",
             )
-        chosen[block] = _chosen(some, total, f"layer {place} of {model.name} ({block.name}) has {total} {kind}")
+        chosen[block] = checked_places(some, total, f"layer {place} of {model.name} ({block.name}) has {total} {kind}")
     return chosen
 
 
-def _chosen(keep: Sequence[int], total: int, what: str) -> tuple[int, ...]:
+def checked_places(keep: Sequence[int], total: int, what: str) -> tuple[int, ...]:
     """The indices that stay, of `total`."""
     chosen = tuple(int(index) for index in keep)
     if beyond := [index for index in chosen if not 0 <= index < total]:

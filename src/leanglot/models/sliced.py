@@ -103,7 +103,7 @@ def load_sliced(folder: Path) -> PreTrainedModel:
     """
     path = folder / "model.safetensors"
     module = build_module(folder)
-    tensors = _read(path)
+    tensors = read_tensors(path)
     try:
         module.load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as error:
@@ -115,8 +115,12 @@ def load_sliced(folder: Path) -> PreTrainedModel:
     return loaded
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file by name, in FP32."""
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file by name, in FP32.
+
+    Raises:
+        ModelError: There is none, or it cannot be read.
+    """
     if not path.is_file():
         raise ModelError(
             f"{path.parent} has no {path.name}, and a sliced model is read from no other file.",

@@ -151,12 +151,12 @@ def blocks_of(module: nn.Module) -> tuple[Block, ...]:
 
 def heads_of(module: nn.Module, block: Block) -> int:
     """Number of attention heads that a layer has now."""
-    return _linear(module, block.attention_output).in_features // block.head_size
+    return linear_at(module, block.attention_output).in_features // block.head_size
 
 
 def neurons_of(module: nn.Module, block: Block) -> int:
     """Number of neurons that a layer's feed-forward block has now."""
-    return _linear(module, block.ffn_output).in_features
+    return linear_at(module, block.ffn_output).in_features
 
 
 def neurons_key(module: nn.Module) -> str:
@@ -177,14 +177,14 @@ def cut_heads(module: nn.Module, block: Block, keep: Sequence[int]) -> None:
         keep: The heads that stay, counted from 0, ascending.
     """
     columns = (torch.tensor(keep)[:, None] * block.head_size + torch.arange(block.head_size)).flatten()
-    _cut(module, (block.query, block.key, block.value), block.attention_output, columns)
+    cut_units(module, (block.query, block.key, block.value), block.attention_output, columns)
     counts = {"num_attention_heads": len(keep), "n_heads": len(keep), "all_head_size": len(columns)}
-    _update(module.get_submodule(_parent(block.query)), counts)
+    update_known(module.get_submodule(_parent(block.query)), counts)
 
 
 def cut_neurons(module: nn.Module, block: Block, keep: Sequence[int]) -> None:
     """Leave a layer's feed-forward block some of its neurons, in place; see `cut_heads`."""
-    _cut(module, (block.ffn_input,), block.ffn_output, torch.tensor(keep))
+    cut_units(module, (block.ffn_input,), block.ffn_output, torch.tensor(keep))
 
 
 def cut_layers(module: nn.Module, keep: Sequence[int]) -> None:
@@ -199,27 +199,35 @@ def cut_layers(module: nn.Module, keep: Sequence[int]) -> None:
     encoder = module.get_submodule(_parent(place))
     layers = [module.get_submodule(blocks[index].name) for index in keep]
     setattr(encoder, place.rpartition(".")[2], nn.ModuleList(layers))
-    _update(encoder, {"n_layers": len(keep)})
+    update_known(encoder, {"n_layers": len(keep)})
     for number, layer in enumerate(layers):
         for part in layer.modules():
-            _update(part, {"layer_idx": number})
-    _update(module.config, {"num_hidden_layers": len(keep)})
+            update_known(part, {"layer_idx": number})
+    update_known(module.config, {"num_hidden_layers": len(keep)})
     if types := getattr(module.config, "layer_types", None):
-        _update(module.config, {"layer_types": [types[index] for index in keep]})
+        update_known(module.config, {"layer_types": [types[index] for index in keep]})
 
 
-def _update(owner: object, values: Mapping[str, object]) -> None:
+def update_known(owner: object, values: Mapping[str, object]) -> None:
     """Set those of some attributes that an object has."""
     for name, value in values.items():
         if hasattr(owner, name):
             setattr(owner, name, value)
 
 
-def _cut(module: nn.Module, before: Iterable[str], behind: str, columns: Tensor) -> None:
-    output = _linear(module, behind)
+def cut_units(module: nn.Module, before: Iterable[str], behind: str, columns: Tensor) -> None:
+    """Leave some of the values that linear layers hand to the one behind them, in place; see `cut_heads`.
+
+    Args:
+        module: Changed; the tensors that it had before are not.
+        before: Names of the layers whose outputs the values are.
+        behind: Name of the layer whose inputs they are.
+        columns: Places of those that stay, ascending, shape (inputs that stay,).
+    """
+    output = linear_at(module, behind)
     width = output.in_features
     for name in dict.fromkeys(before):
-        layer = _linear(module, name)
+        layer = linear_at(module, name)
         # One layer may compute several values per unit, each value for all of the units.
         rows = torch.cat([columns + start for start in range(0, layer.out_features, width)])
         bias = None if layer.bias is None else layer.bias.detach()[rows]
@@ -254,7 +262,12 @@ def _parent(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _linear(module: nn.Module, name: str) -> nn.Linear:
+def linear_at(module: nn.Module, name: str) -> nn.Linear:
+    """The linear layer of that name.
+
+    Raises:
+        ModelError: It is something else.
+    """
     layer = module.get_submodule(name)
     if not isinstance(layer, nn.Linear):
         raise ModelError(f"{name} is a {type(layer).__name__}, not a linear layer.", "Start from the model itself.")
