@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 from torch import nn
@@ -14,15 +15,18 @@ from leanglot.train.checkpoint import FINAL_NAME, Progress, load_final
 from leanglot.train.distributed import is_main
 from leanglot.train.learner import Learner
 from leanglot.train.processes import accelerator, check_hardware
-from leanglot.train.rows import Rows
+from leanglot.train.rows import LearnedRows
 from leanglot.train.run import Run
+from leanglot.train.seq2seq_learner import SequenceLearner
 from leanglot.train.workplace import Hook, Trained, Workplace
+
+_OWN_DROPOUTS: Final = ("dropout", "attention_dropout", "activation_dropout")
 
 
 def fit(
-    learner: Learner,
-    rows: Rows,
-    held_out: Rows | None,
+    learner: Learner | SequenceLearner,
+    rows: LearnedRows,
+    held_out: LearnedRows | None,
     schedule: Schedule,
     config: Training,
     place: Workplace,
@@ -128,9 +132,9 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
 def _prepared(model: nn.Module, config: Training) -> Iterator[None]:
     """Freezes what is to stay and sets the dropout, for the time of a training."""
     still = freeze(model, config.freeze)
-    dropouts = {layer: layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
-    for layer in dropouts:
-        layer.p = layer.p if config.dropout is None else config.dropout
+    dropouts = list(_dropouts(model))
+    for layer, name, share in dropouts:
+        setattr(layer, name, share if config.dropout is None else config.dropout)
     try:
         if not any(weight.requires_grad for weight in model.parameters()):
             raise RecipeError("freeze: every layer with weights stays as it is.", "Leave some layers to be trained.")
@@ -138,5 +142,15 @@ def _prepared(model: nn.Module, config: Training) -> Iterator[None]:
     finally:
         for weight in still:
             weight.requires_grad = True
-        for layer, share in dropouts.items():
-            layer.p = share
+        for layer, name, share in dropouts:
+            setattr(layer, name, share)
+
+
+def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, float]]:
+    """Every share of dropout: of a layer, by its name; some layers keep it as a number of their own, above 0."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            yield layer, "p", layer.p
+        for name in _OWN_DROPOUTS:
+            if isinstance(share := vars(layer).get(name), float) and share > 0:
+                yield layer, name, share

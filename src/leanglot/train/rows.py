@@ -2,21 +2,53 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from leanglot.runtimes.base import TokenIds
-from leanglot.runtimes.batching import pad
+from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS, pad, token_batches
 from leanglot.train.answers import TeacherAnswers
+from leanglot.train.loss import supervised
 
 Positions = NDArray[np.int64]
 
 MOST_TOKENS: Final = 4096
 """Tokens that go through a model at once while it is trained: their activations are kept for the gradients."""
+
+
+class LearnedRows(Protocol):
+    """What the loop asks of tokenized examples, whatever the task."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Canonical tag of each, or its language pair."""
+        ...
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def parts(self, positions: Positions, most: int | None) -> Iterator[Positions]:
+        """Those of one step in parts that go through the model at once; see `micro_batches`."""
+        ...
+
+    def collate(self, positions: Positions, device: torch.device) -> Any:  # noqa: ANN401 - what the task's learner takes
+        """Some examples as one padded batch."""
+        ...
+
+    def answers_of(
+        self, model: nn.Module, positions: Positions, device: torch.device
+    ) -> Iterator[tuple[Positions, NDArray[np.float64]]]:
+        """Has a model answer some examples.
+
+        Yields:
+            Positions and, for each, how many answers were asked for, how many were right, and the loss, shape (k, 3).
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +71,30 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def parts(self, positions: Positions, most: int | None) -> Iterator[Positions]:
+        """See `LearnedRows`."""
+        return micro_batches(self, positions, most)
+
+    def collate(self, positions: Positions, device: torch.device) -> "Batch":
+        """See `LearnedRows`."""
+        return collate(self, positions, device)
+
+    def answers_of(
+        self, model: nn.Module, positions: Positions, device: torch.device
+    ) -> Iterator[tuple[Positions, NDArray[np.float64]]]:
+        """See `LearnedRows`."""
+        for batch in token_batches([self.ids[place] for place in positions], self.pad_id, DEFAULT_BATCH_TOKENS):
+            mine = positions[batch.positions]
+            labels = torch.from_numpy(self.labels[mine]).to(device)
+            with torch.inference_mode():
+                logits = model(
+                    input_ids=torch.from_numpy(batch.input_ids).to(device),
+                    attention_mask=torch.from_numpy(batch.attention_mask).to(device),
+                ).logits
+            right = (logits.argmax(dim=1) == labels).cpu().numpy()
+            loss = supervised(logits, labels).cpu().numpy()
+            yield mine, np.column_stack([np.ones(len(mine)), right, loss])
 
 
 @dataclass(frozen=True, slots=True)

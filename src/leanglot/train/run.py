@@ -30,7 +30,8 @@ from leanglot.train.checkpoint import (
 )
 from leanglot.train.course import LossWatch, best_of, check_finite, learning_rate, should_stop
 from leanglot.train.learner import Learner
-from leanglot.train.rows import Rows, collate, micro_batches
+from leanglot.train.rows import LearnedRows
+from leanglot.train.seq2seq_learner import SequenceLearner
 from leanglot.train.tally import Noted, Tally
 from leanglot.train.tracking import logged
 from leanglot.train.validation import check, checks, languages_of
@@ -49,9 +50,9 @@ class Run:
     See `leanglot.train.loop.fit` for what it is made of.
     """
 
-    learner: Learner
-    rows: Rows
-    held_out: Rows | None
+    learner: Learner | SequenceLearner
+    rows: LearnedRows
+    held_out: LearnedRows | None
     schedule: Schedule
     config: Training
     place: Workplace
@@ -132,10 +133,10 @@ class Run:
 
     def _backward(self, positions: NDArray[np.int64], share: float) -> NDArray[np.float64]:
         """Add up the gradients of this process's part of a batch; returns its losses."""
-        parts = list(micro_batches(self.rows, positions, self.config.micro_batch))
+        parts = list(self.rows.parts(positions, self.config.micro_batch))
         losses = []
         for number, some in enumerate(parts):
-            batch = collate(self.rows, some, self.processes.device)
+            batch = self.rows.collate(some, self.processes.device)
             is_last = number == len(parts) - 1  # only then the processes add their gradients up
             with nullcontext() if is_last else self.processes.no_sync(self.module):
                 values = self.module(batch)
