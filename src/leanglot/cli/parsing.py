@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from leanglot.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import typer
 
-    from leanglot.config import Costs, DataConfig
+    from leanglot.config import Costs, DataConfig, TranslationConfig
     from leanglot.exam import Effort
     from leanglot.steps import Setting
 
@@ -41,6 +41,20 @@ def make_setting(
 
     source: DataConfig = data_config(data, columns)
     return Setting(data=source, threads=threads, limit=limit, seed=seed, allow_pickle=allow_pickle)
+
+
+def make_translation(metric: str, beam: int) -> "TranslationConfig":
+    """How a translation model is searched and judged.
+
+    Raises:
+        ConfigError: The metric is unknown.
+    """
+    from leanglot.config import TranslationConfig
+    from leanglot.techniques import MetricName
+
+    if metric not in get_args(MetricName):
+        raise ConfigError(f"--metric {metric} is not known.", f"Allowed are {', '.join(get_args(MetricName))}.")
+    return TranslationConfig.model_validate({"metric": metric, "beam": beam})
 
 
 def data_config(data: Path, columns: dict[str, str | None]) -> "DataConfig":

@@ -11,6 +11,7 @@ from leanglot.cli.options import (
     AllowPickle,
     Alpha,
     AsJson,
+    Beam,
     Budget,
     CostsFile,
     GroupColumn,
@@ -20,6 +21,7 @@ from leanglot.cli.options import (
     LogFolder,
     LogWith,
     Margin,
+    Metric,
     NormalizeTraffic,
     OptionalData,
     Quick,
@@ -111,10 +113,13 @@ def optimize(
     log_with: LogWith = None,
     log_folder: LogFolder = Path("runs/logs"),
     allow_pickle: AllowPickle = False,
+    metric: Metric = "chrf",
+    beam: Beam = 1,
     quick: Quick = False,
 ) -> None:
     """Measure, compress, judge every language and recommend; CONFIG.yaml, or MODEL with --data."""
     from leanglot.config import load_config, load_recipes, make_config
+    from leanglot.translating.tasks import translates
 
     if Path(source).suffix.lower() in {".yaml", ".yml"}:
         _refuse_beside_a_config(context, source)
@@ -137,6 +142,8 @@ def optimize(
         values |= {} if calibration is None else {"calibration": {"path": calibration, "columns": columns}}
         values |= {} if corpus is None else {"corpus": {"path": corpus, "columns": columns}}
         values |= {} if training is None else {"training": {"path": training, "columns": columns}}
+        if translates(source, allow_pickle=allow_pickle):
+            values |= {"task": "translation", "translation": {"metric": metric, "beam": beam}}
         values |= {} if recipe is None else {"candidates": load_recipes(recipe)}
         wanted = search_values(search=search, budget=budget, trials=search_trials, train=search_train, recipe=recipe)
         values |= {} if wanted is None else {"search": wanted}

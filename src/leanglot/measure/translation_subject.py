@@ -1,32 +1,16 @@
 """Opens whatever translates: an artifact, or a plain encoder-decoder model folder run by PyTorch."""
 
-import json
 from pathlib import Path
 
 from leanglot.errors import ModelError
+from leanglot.measure.task import task_of
 from leanglot.models.translation_model import TranslationModel, load_translation_model
 from leanglot.results.environment import available_cores
-from leanglot.results.manifest import Manifest, is_artifact, read_manifest
-from leanglot.runtimes.loading import load
+from leanglot.results.manifest import Manifest, is_artifact
+from leanglot.runtimes.loading import load_translator
 from leanglot.runtimes.pytorch_seq2seq import TorchSeq2Seq
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.runtimes.translator import Translator
-from leanglot.techniques import Task
-
-
-def task_of(folder: Path) -> Task:
-    """What the model in a folder is for: translation where it is an encoder-decoder, else classification.
-
-    Raises:
-        ModelError: The folder holds an artifact that is damaged.
-    """
-    if is_artifact(folder):
-        return read_manifest(folder).task
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "text-classification"  # whoever loads it says what is wrong
-    return "translation" if isinstance(config, dict) and config.get("is_encoder_decoder") else "text-classification"
 
 
 def open_translator(folder: Path, threads: int | None = None, *, allow_pickle: bool = False) -> Translator:
@@ -38,9 +22,7 @@ def open_translator(folder: Path, threads: int | None = None, *, allow_pickle: b
     if task_of(folder) != "translation":
         raise ModelError(f"{folder} does not translate: it is a classifier.", "Give a translation model.")
     if is_artifact(folder):
-        opened = load(folder, threads)
-        assert isinstance(opened, Translator), "an artifact whose manifest says translation"
-        return opened
+        return load_translator(folder, threads)
     return translator_in_memory(load_translation_model(folder, allow_pickle=allow_pickle), threads)
 
 

@@ -1,4 +1,4 @@
-"""From a translation candidate's measures to its record: every pair judged against the baseline on the same sentences."""
+"""From a translation candidate's measures to its record: every pair judged on the same sentences."""
 
 from collections.abc import Mapping
 

