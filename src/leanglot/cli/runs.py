@@ -53,18 +53,39 @@ def demo(
     budget: Budget = None,
     search_trials: SearchTrials = None,
     search_train: SearchTrain = True,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.", metavar="FOLDER")] = Path("runs/demo"),
+    translation: Annotated[
+        bool, typer.Option("--translation", help="Take the demo's translation model and its parallel strings.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Run folder; runs/demo or runs/demo-translation.", metavar="FOLDER"),
+    ] = None,
 ) -> None:
     """Do the main job on the demo model and the demo data."""
     from leanglot.config import SearchConfig
     from leanglot.demo import prepare_demo
 
+    if translation:
+        if search:
+            raise ConfigError("--search is for classifiers.", "Leave it out of --translation.")
+        _demo_translation(out or Path("runs/demo-translation"), recipe, quick=quick)
+        return
+    out = out or Path("runs/demo")
     wanted = search_values(search=search, budget=budget, trials=search_trials, train=search_train, recipe=recipe)
     console = output()
     with console.status("Preparing the demo model and its sentences (first time: 95 MB to download)"):
         config = prepare_demo(out, quick=quick, recipes=recipe)
     if wanted is not None:
         config = config.model_copy(update={"search": SearchConfig.model_validate(wanted)})
+    typer.echo(f"Model {config.model}\nData  {config.data.path}")
+    _optimize(config, quick=quick)
+
+
+def _demo_translation(out: Path, recipe: Path | None, *, quick: bool) -> None:
+    from leanglot.translating.demo import prepare_translation_demo
+
+    with output().status("Preparing the translation demo's strings (first time: 51 MB to download)"):
+        config = prepare_translation_demo(out, quick=quick, recipes=recipe)
     typer.echo(f"Model {config.model}\nData  {config.data.path}")
     _optimize(config, quick=quick)
 
