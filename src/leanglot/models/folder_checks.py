@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from safetensors import SafetensorError, safe_open
 
@@ -18,6 +18,20 @@ def check_config(folder: Path) -> None:
 
     Raises:
         ModelError: Says what is missing or wrong, and what to do.
+    """
+    named = architectures(read_config(folder))
+    if not any(name.endswith("ForSequenceClassification") for name in named):
+        raise ModelError(
+            f"{folder} holds {', '.join(named) or 'a model of unnamed architecture'}, which is no text classifier.",
+            "Allowed are models that end in ForSequenceClassification, such as XLMRobertaForSequenceClassification.",
+        )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The model config of a folder.
+
+    Raises:
+        ModelError: There is none, or it is damaged.
     """
     if not folder.is_dir():
         raise ModelError(
@@ -39,14 +53,13 @@ def check_config(folder: Path) -> None:
         raise ModelError(f"{path} is no valid JSON: {error}", "Save the model again.") from error
     if not isinstance(config, dict) or "model_type" not in config:
         raise ModelError(f"{path} names no model_type.", "Save the model again with save_pretrained().")
-    architectures = config.get("architectures")
-    architectures = architectures if isinstance(architectures, list) else []
-    if not any(str(name).endswith("ForSequenceClassification") for name in architectures):
-        raise ModelError(
-            f"{folder} holds {', '.join(map(str, architectures)) or 'a model of unnamed architecture'}, "
-            "which is no text classifier.",
-            "Allowed are models that end in ForSequenceClassification, such as XLMRobertaForSequenceClassification.",
-        )
+    return config
+
+
+def architectures(config: dict[str, Any]) -> tuple[str, ...]:
+    """The architectures that a config names."""
+    named = config.get("architectures")
+    return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 def check_weights(folder: Path, *, allow_pickle: bool) -> bool:

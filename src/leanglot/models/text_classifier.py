@@ -154,7 +154,7 @@ def folder_digest(folder: Path) -> str:
 
     What a monitor compares with is stored in an artifact later, and does not make another model of it.
     """
-    suffixes = {".json", ".safetensors", ".bin", ".model", ".txt"}
+    suffixes = {".json", ".safetensors", ".bin", ".model", ".spm", ".txt"}
     paths = (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in suffixes)
     files = {path.name: file_digest(path) for path in paths}
     if is_artifact(folder):
