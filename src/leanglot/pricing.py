@@ -93,7 +93,9 @@ def recommend_again(
     """
     if costs is not None:
         return price_run(report, folder, costs, tolerances, strict=strict)
-    found = recommend(report.candidates, tolerances=tolerances, strict=strict, pricing=report.pricing)
+    found = recommend(
+        report.candidates, tolerances=tolerances, strict=strict, pricing=report.pricing, metric=report.metric
+    )
     return report.model_copy(update={"recommendations": found})
 
 
@@ -121,7 +123,7 @@ def _priced(
 ) -> RunReport:
     predictions, missing = stored_answers(report, folder)
     candidates, pricing = price(report.candidates, costs, predictions, missing, strict=strict)
-    found = recommend(candidates, tolerances=tolerances, strict=strict, pricing=pricing)
+    found = recommend(candidates, tolerances=tolerances, strict=strict, pricing=pricing, metric=report.metric)
     changes: dict[str, object] = {"candidates": candidates, "recommendations": found}
     if _routed_at_other_prices(report, costs):
         changes |= {"routing": None, "routing_facts": None}

@@ -8,16 +8,22 @@ from leanglot.decide.amounts import money
 from leanglot.decide.standing import baseline_of, standing_of
 from leanglot.results.pricing import MonthlyCost, Pricing
 from leanglot.results.records import Candidate, Recommendation
+from leanglot.results.terms import CLASSIFICATION, Terms
 
 _ROUNDING: Final = 1e-9
 _WHY_NOT: Final = {
-    "rejected": "is rejected: a language is harmed",
+    "rejected": "is rejected: a {language} is harmed",
     "unrefuted": "is not certified",
 }
 
 
 def recommend_cheapest(
-    candidates: Sequence[Candidate], pricing: Pricing | None, tolerance: float, *, strict: bool = False
+    candidates: Sequence[Candidate],
+    pricing: Pricing | None,
+    tolerance: float,
+    terms: Terms = CLASSIFICATION,
+    *,
+    strict: bool = False,
 ) -> Recommendation:
     """Recommends the candidate of the lowest expected total, or says that the baseline is the cheapest.
 
@@ -25,6 +31,7 @@ def recommend_cheapest(
         candidates: All candidates of a run, priced, the baseline among them.
         pricing: How they were priced; None where no costs were given.
         tolerance: Largest drop of the accuracy; 1 allows any, since errors have their price.
+        terms: The words of the run.
         strict: Take certified candidates alone.
 
     Raises:
@@ -33,7 +40,7 @@ def recommend_cheapest(
     if pricing is None:
         return _answer(None, "No candidate qualifies for cost: no costs were given.", tolerance)
     baseline = baseline_of(candidates)
-    obstacles = {each.name: _obstacle(each, baseline, tolerance, strict=strict) for each in candidates}
+    obstacles = {each.name: _obstacle(each, baseline, tolerance, terms, strict=strict) for each in candidates}
     fit = [(cost, each) for each in candidates if (cost := _total(each)) is not None and obstacles[each.name] is None]
     if not [each for _, each in fit if each is not baseline]:
         others = [obstacles[each.name] for each in candidates if each is not baseline]
@@ -44,7 +51,8 @@ def recommend_cheapest(
         return _answer(None, reason, tolerance)
     total, best = min(fit, key=lambda pair: pair[0])
     told = f"{_amounts(best, pricing)}{_against(best, baseline, pricing)}{_chance(best)}."
-    told += _passed_over(total, candidates, pricing, strict=strict) + _uncounted(candidates, pricing, strict=strict)
+    told += _passed_over(total, candidates, pricing, terms, strict=strict)
+    told += _uncounted(candidates, pricing, strict=strict)
     if best is baseline:
         following, runner_up = min((pair for pair in fit if pair[1] is not baseline), key=lambda pair: pair[0])
         next_one = f" {runner_up.name} follows with {money(following, pricing.costs.currency)}."
@@ -60,20 +68,20 @@ def _total(candidate: Candidate) -> float | None:
     return None if candidate.monthly_cost is None else candidate.monthly_cost.total
 
 
-def _obstacle(candidate: Candidate, baseline: Candidate, tolerance: float, *, strict: bool) -> str | None:
+def _obstacle(candidate: Candidate, baseline: Candidate, tolerance: float, terms: Terms, *, strict: bool) -> str | None:
     """What keeps a candidate from being recommended; None when nothing does."""
     cost = candidate.monthly_cost
     if candidate.status == "failed":
         return "failed"
     if candidate.status == "rejected":
-        return "rejected because a language is harmed"
+        return f"rejected because a {terms.language} is harmed"
     if strict and candidate.status == "unrefuted":
         return "not certified"
     if cost is None or cost.total is None:
         return f"of unknown cost ({'not priced' if cost is None else cost.reason})"
     drop = standing_of(candidate, baseline).accuracy_drop
     if tolerance < 1 and (drop is None or drop > tolerance + _ROUNDING):
-        return "losing more of accuracy than allowed"
+        return f"losing more of {terms.quality} than allowed"
     return None
 
 
@@ -103,7 +111,7 @@ def _chance(candidate: Candidate) -> str:
     return f"; the chance that nothing else that may be shipped costs less is {shown}"
 
 
-def _passed_over(total: float, candidates: Sequence[Candidate], pricing: Pricing, *, strict: bool) -> str:
+def _passed_over(total: float, candidates: Sequence[Candidate], pricing: Pricing, terms: Terms, *, strict: bool) -> str:
     """The cheaper ones that may not be shipped, by name."""
     barred = {"rejected", "unrefuted"} if strict else {"rejected"}
     cheaper = [
@@ -114,7 +122,8 @@ def _passed_over(total: float, candidates: Sequence[Candidate], pricing: Pricing
     if not cheaper:
         return ""
     cost, least = min(cheaper, key=lambda pair: pair[0])
-    return f" {least.name} would cost {money(cost, pricing.costs.currency)}, but {_WHY_NOT[least.status]}."
+    why = _WHY_NOT[least.status].format(language=terms.language)
+    return f" {least.name} would cost {money(cost, pricing.costs.currency)}, but {why}."
 
 
 def _uncounted(candidates: Sequence[Candidate], pricing: Pricing, *, strict: bool) -> str:

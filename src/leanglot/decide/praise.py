@@ -4,6 +4,7 @@ from typing import Final
 
 from leanglot.decide.standing import Standing
 from leanglot.results.records import Candidate
+from leanglot.results.terms import CLASSIFICATION, Terms
 
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
@@ -14,11 +15,11 @@ def headline(standing: Standing) -> str:
     return f"{speed} and {_size(standing.smallness)}"
 
 
-def describe(candidate: Candidate, standing: Standing) -> str:
-    """Speed, size, accuracy, worst language and what is proven of the languages, as one sentence."""
+def describe(candidate: Candidate, standing: Standing, terms: Terms = CLASSIFICATION) -> str:
+    """Speed, size, accuracy, worst language and what is proven of the languages, as one sentence in the run's words."""
     return (
         f"{candidate.name} is {headline(standing)} against the baseline; "
-        f"{_accuracy(standing)}, {_worst(standing)}; {_proof(candidate)}."
+        f"{_accuracy(standing, terms)}, {_worst(standing, terms)}; {_proof(candidate, terms)}."
     )
 
 
@@ -32,22 +33,22 @@ def _size(smallness: float | None) -> str:
     return f"{percent} {'smaller' if change > 0 else 'larger'}"
 
 
-def _accuracy(standing: Standing) -> str:
+def _accuracy(standing: Standing, terms: Terms) -> str:
     drop = standing.accuracy_drop
     if drop is None:
-        return "accuracy unknown"
+        return f"{terms.quality} unknown"
     if abs(drop) < 0.00005:
-        return "accuracy is unchanged"
-    return f"accuracy {'falls' if drop > 0 else 'rises'} by {points(drop)}"
+        return f"{terms.quality} is unchanged"
+    return f"{terms.quality} {'falls' if drop > 0 else 'rises'} by {points(drop)}"
 
 
-def _worst(standing: Standing) -> str:
+def _worst(standing: Standing, terms: Terms) -> str:
     drop = standing.worst_drop
     if drop is None:
-        return "the worst language is unknown"
+        return f"the worst {terms.language} is unknown"
     if drop <= 0:
-        return "no language drops"
-    return f"the worst language, {standing.worst_language}, falls by {points(drop)}"
+        return f"no {terms.language} drops"
+    return f"the worst {terms.language}, {standing.worst_language}, falls by {points(drop)}"
 
 
 def points(drop: float) -> str:
@@ -57,13 +58,13 @@ def points(drop: float) -> str:
     return f"{text} point{'' if text == '1.0' else 's'}"
 
 
-def _proof(candidate: Candidate) -> str:
+def _proof(candidate: Candidate, terms: Terms) -> str:
     if candidate.status == "certified":
-        return "every language is proven safe"
+        return f"every {terms.language} is proven safe"
     unproven = sum(result.verdict != "safe" for result in candidate.languages.values())
     if not candidate.languages:
-        return "no language was judged"
+        return f"no {terms.language} was judged"
     return (
-        f"no language is proven harmed, but {unproven} of {len(candidate.languages)} "
+        f"no {terms.language} is proven harmed, but {unproven} of {len(candidate.languages)} "
         f"{'is' if unproven == 1 else 'are'} not proven safe"
     )

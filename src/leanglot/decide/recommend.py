@@ -12,6 +12,8 @@ from leanglot.decide.standing import Standing, baseline_of, standing_of
 from leanglot.errors import ConfigError
 from leanglot.results.pricing import Pricing
 from leanglot.results.records import Candidate, Goal, Recommendation
+from leanglot.results.terms import Terms, terms_of
+from leanglot.results.translation import Metric
 
 DEFAULT_TOLERANCES: Final[Mapping[Goal, float]] = {
     "speed": 0.02,
@@ -43,6 +45,7 @@ def recommend(
     *,
     strict: bool = False,
     pricing: Pricing | None = None,
+    metric: Metric | None = None,
 ) -> dict[Goal, Recommendation]:
     """Recommends a candidate for each goal.
 
@@ -60,6 +63,7 @@ def recommend(
         tolerances: Largest drop of the accuracy by goal, 0 to 1, instead of `DEFAULT_TOLERANCES`.
         strict: Take certified candidates alone.
         pricing: How the candidates were priced; None where no costs were given.
+        metric: What quality was measured with; None is accuracy.
 
     Returns:
         An answer per goal; its candidate is None where none qualifies, with the reason.
@@ -71,12 +75,12 @@ def recommend(
     allowed = {**DEFAULT_TOLERANCES, **(tolerances or {})}
     asked = goals if goals is not None else [goal for goal in get_args(Goal) if goal != "cost" or pricing is not None]
     _check(asked, allowed)
-    baseline = baseline_of(candidates)
+    baseline, terms = baseline_of(candidates), terms_of(metric)
     entries = [_Entry(each, standing_of(each, baseline)) for each in candidates if each is not baseline]
     return {
-        goal: recommend_cheapest(candidates, pricing, allowed[goal], strict=strict)
+        goal: recommend_cheapest(candidates, pricing, allowed[goal], terms, strict=strict)
         if goal == "cost"
-        else _answer(goal, entries, allowed[goal], strict=strict)
+        else _answer(goal, entries, allowed[goal], terms, strict=strict)
         for goal in asked
     }
 
@@ -96,8 +100,8 @@ def _check(goals: Sequence[str], tolerances: Mapping[Goal, float]) -> None:
         )
 
 
-def _answer(goal: Goal, entries: Sequence[_Entry], tolerance: float, *, strict: bool) -> Recommendation:
-    obstacles = {entry.candidate.name: _obstacle(goal, entry, tolerance, strict=strict) for entry in entries}
+def _answer(goal: Goal, entries: Sequence[_Entry], tolerance: float, terms: Terms, *, strict: bool) -> Recommendation:
+    obstacles = {entry.candidate.name: _obstacle(goal, entry, tolerance, terms, strict=strict) for entry in entries}
     fit = [entry for entry in entries if obstacles[entry.candidate.name] is None]
     if not fit:
         return Recommendation(
@@ -105,10 +109,10 @@ def _answer(goal: Goal, entries: Sequence[_Entry], tolerance: float, *, strict: 
         )
     certified = [entry for entry in fit if entry.candidate.status == "certified"]
     best, passed_over = _best(goal, certified or fit)
-    reason = describe(best.candidate, best.standing)
+    reason = describe(best.candidate, best.standing, terms)
     if passed_over is not None:
         better = f"{passed_over.candidate.name}, {headline(passed_over.standing)}"
-        reason += f" {better}, is ahead by less than {NEAR:.0%} and loses more accuracy."
+        reason += f" {better}, is ahead by less than {NEAR:.0%} and loses more {terms.quality}."
     overall = max(fit, key=lambda entry: _merit(goal, entry.standing))
     if overall not in (certified or fit) and _merit(goal, overall.standing) > _merit(goal, best.standing):
         reason += f" {overall.candidate.name} would be {headline(overall.standing)}, but is not proven safe."
@@ -128,19 +132,19 @@ def _best(goal: Goal, entries: Sequence[_Entry]) -> tuple[_Entry, _Entry | None]
     return best, None if best is first else first
 
 
-def _obstacle(goal: Goal, entry: _Entry, tolerance: float, *, strict: bool) -> str | None:
+def _obstacle(goal: Goal, entry: _Entry, tolerance: float, terms: Terms, *, strict: bool) -> str | None:
     """What keeps a candidate from being recommended; None when nothing does."""
     candidate, standing = entry.candidate, entry.standing
     if candidate.status == "failed":
         return "failed"
     if candidate.status == "rejected":
-        return "rejected because a language is harmed"
+        return f"rejected because a {terms.language} is harmed"
     if strict and candidate.status != "certified":
         return "not certified"
     if standing.accuracy_drop is None or not _measured(goal, standing):
         return "without the measurements that it takes"
     if standing.accuracy_drop > tolerance + _ROUNDING:
-        return f"losing more than {points(tolerance)} of accuracy"
+        return f"losing more than {points(tolerance)} of {terms.quality}"
     return _no_gain(goal, standing.speed or 0.0, standing.smallness or 0.0)
 
 
