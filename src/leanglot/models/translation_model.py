@@ -13,7 +13,8 @@ from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 from leanglot.errors import ModelError
 from leanglot.languages import canonical_tag
 from leanglot.models.folder_checks import check_weights, precision_notes, read_config
-from leanglot.models.sliced import is_sliced, load_sliced
+from leanglot.models.seq2seq_sliced import load_sliced_seq2seq
+from leanglot.models.sliced import is_sliced
 from leanglot.models.text_classifier import folder_digest
 from leanglot.models.translation_facts import TARGET_TOKENIZER, Given, longest_source, read_facts
 from leanglot.models.translation_checks import check_family, check_pad, check_vocabulary, check_weight_values
@@ -129,7 +130,7 @@ def load_translation_module(folder: Path, *, pickled: bool = False) -> PreTraine
     Raises:
         ModelError: They are damaged, incomplete, or not finite.
     """
-    module = load_sliced(folder) if is_sliced(folder) else _load_plain(folder, pickled=pickled)
+    module = load_sliced_seq2seq(folder) if is_sliced(folder) else _load_plain(folder, pickled=pickled)
     check_weight_values(folder, module)
     return module
 
