@@ -137,7 +137,7 @@ def _unigram(family: str, tags: Sequence[str]) -> Tokenizer:
         counts.update({word: 2, word[: max(2, len(word) // 2)]: 1})
     total = sum(counts.values())
     specials = {"t5": ["<pad>", "</s>", "<unk>"], "marian": ["</s>", "<unk>"]}.get(
-        family.split("-")[0], ["<s>", "<pad>", "</s>", "<unk>"]
+        family.split("-", maxsplit=1)[0], ["<s>", "<pad>", "</s>", "<unk>"]
     )
     pieces = [(name, 0.0) for name in specials]
     pieces += [

@@ -60,7 +60,8 @@ FLOORS = [
 SHARED_FLOORS = {0, len(FLOORS) - 1}
 
 # Who may import what is slow to import or not always installed.
-_MODELS = ("models/*", "runtimes/pytorch.py", "train/*", "compress/*", "export/*", "measure/*")
+_TORCH = ("runtimes/pytorch.py", "runtimes/pytorch_seq2seq.py", "runtimes/torch_threads.py")
+_MODELS = ("models/*", *_TORCH, "train/*", "compress/*", "export/*", "measure/*")
 _DEMO = ("models/demo*", "data/demo*")
 HEAVY = {
     "torch": _MODELS,

@@ -1,15 +1,19 @@
-"""Opens whatever was shipped: one artifact, or a router over several."""
+"""Opens whatever was shipped: one artifact that classifies or translates, or a router over several."""
 
 from pathlib import Path
 
+from leanglot.results.manifest import is_artifact, parse_manifest
 from leanglot.results.router_manifest import is_router
 from leanglot.runtimes import loading
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.router import Router, load_router
+from leanglot.runtimes.translator import Translator
 
 
-def load(artifact: str | Path, threads: int | None = None, *, verify: bool = False) -> Classifier | Router:
+def load(artifact: str | Path, threads: int | None = None, *, verify: bool = False) -> Classifier | Router | Translator:
     """Load an artifact or a router, ready to answer: ``load(folder).predict(texts, languages=tags)``.
+
+    A translation artifact answers ``load(folder).translate(texts, target="de")``.
 
     Args:
         artifact: The folder.
@@ -23,4 +27,6 @@ def load(artifact: str | Path, threads: int | None = None, *, verify: bool = Fal
     folder = Path(artifact)
     if is_router(folder):
         return load_router(folder, threads, verify=verify)
+    if is_artifact(folder) and parse_manifest(folder).task == "translation":
+        return loading.load_translator(folder, threads, verify=verify)
     return loading.load(folder, threads, verify=verify)

@@ -1,7 +1,5 @@
 """Executes transformers models with PyTorch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from leanglot.models.torch_quantized import load_quantized
 from leanglot.quiet import quiet_transformers
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.base import Logits, TokenIds
+from leanglot.runtimes.torch_threads import torch_threads
 from leanglot.techniques import PostTraining
 
 
@@ -26,7 +25,7 @@ class TorchPredictor:
 
     def logits(self, input_ids: TokenIds, attention_mask: TokenIds) -> Logits:
         """Run one batch; see `Predictor`."""
-        with _threads(self.threads), torch.inference_mode():
+        with torch_threads(self.threads), torch.inference_mode():
             inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
             output = self.module(**{name: torch.from_numpy(value) for name, value in inputs.items()})
             result: Logits = output.logits.float().numpy()
@@ -55,17 +54,3 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int) -> TorchPredi
             "The files may be damaged: make the artifact again.",
         ) from error
     return TorchPredictor(module.eval(), threads)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """PyTorch's thread count is global: set it for one call and put it back."""
-    before = torch.get_num_threads()
-    if before == count:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

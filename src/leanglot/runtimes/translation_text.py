@@ -184,6 +184,23 @@ class _Frame:
     start: tuple[int, ...]
 
 
+def checked_sources(texts: Iterable[str]) -> list[str]:
+    """Texts that can be translated, as a list.
+
+    Raises:
+        DataError: One string was given instead of several, or a text is empty, no string, or no valid Unicode.
+    """
+    if isinstance(texts, str):
+        raise DataError("translate() takes several texts, got one string.", f"Call translate([{texts[:40]!r}]).")
+    found = list(texts)
+    for position, text in enumerate(found):
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"Text {position} is empty or no string: {text!r:.60}.", "Leave it out.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise DataError(f"Text {position} holds half of a surrogate pair: {text[:40]!r}.", "Decode it again.")
+    return found
+
+
 def _frame(facts: TranslationFacts, tokenizer: Tokenizer, pair: str) -> _Frame:
     source, target = split_pair(pair) or ("", "")
     _check_known(facts, pair, source, target)
