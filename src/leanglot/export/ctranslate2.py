@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from tokenizers import Tokenizer
+from transformers import PreTrainedModel
 
 from leanglot.errors import RecipeError
 from leanglot.export.ctranslate2_layers import specify, uneven_heads
@@ -70,7 +71,8 @@ def export_ctranslate2(model: TranslationModel, folder: Path, weights: Weights =
     source, target = _vocabularies(model)
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
-    _configure(spec.config, module, facts, target)
+    for name, value in _config(module, facts, target).items():
+        setattr(spec.config, name, value)
     spec.validate()
     spec.optimize(quantization=None if weights == "float32" else weights)
     spec.save(str(folder))
@@ -133,12 +135,14 @@ def _name(number: int, taken: Collection[str]) -> str:
     return name
 
 
-def _configure(config: Any, module: Any, facts: TranslationFacts, target: list[str]) -> None:
+def _config(module: PreTrainedModel, facts: TranslationFacts, target: list[str]) -> dict[str, object]:
     """The tokens that begin and end; without a first token of its own, whoever translates gives it as a prefix."""
     start, end = target[facts.decoder_start_id], target[facts.eos_id]
     alone = facts.start_code == "alone" and facts.telling in {"source-and-start", "start"}
-    config.bos_token, config.eos_token = start, end
-    config.unk_token = next((token for token in ("<unk>", "[UNK]") if token in target), end)
-    config.decoder_start_token = None if alone else start
-    own = module.config
-    config.layer_norm_epsilon = float(getattr(own, "layer_norm_epsilon", 1e-5))
+    return {
+        "bos_token": start,
+        "eos_token": end,
+        "unk_token": next((token for token in ("<unk>", "[UNK]") if token in target), end),
+        "decoder_start_token": None if alone else start,
+        "layer_norm_epsilon": float(getattr(module.config, "layer_norm_epsilon", 1e-5)),
+    }

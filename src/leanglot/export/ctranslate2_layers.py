@@ -33,6 +33,10 @@ NEVER: Final = -1e9
 """Logit of a token that must not be generated; its probability is 0 in every type of number."""
 
 Tensor = torch.Tensor
+Spec = Any
+"""Of CTranslate2, which has no types."""
+Part = Any
+"""A layer whose parts depend on the family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class _Attention:
         return int(self.query.weight.shape[0]) // self.dim
 
 
-def specify(module: PreTrainedModel, family: str, never: Sequence[int]) -> Any:
+def specify(module: PreTrainedModel, family: str, never: Sequence[int]) -> Spec:
     """CTranslate2's specification of a model, its weights not yet quantized.
 
     Args:
@@ -91,10 +95,8 @@ def uneven_heads(module: PreTrainedModel) -> tuple[str, ...]:
         total += sum(heads)
     if not lacking:
         return ()
-    return (
-        f"CTranslate2 has one number of heads per side: {lacking:,} heads of zeros were added to the {total:,} that are "
-        "left, which answer nothing and cost time.",
-    )
+    zeros = f"{lacking:,} heads of zeros were added to the {total:,} that are left; they cost time and answer nothing"
+    return (f"CTranslate2 has one number of heads per side: {zeros}.",)
 
 
 def _attentions(side: nn.Module) -> list[_Attention]:
@@ -103,11 +105,11 @@ def _attentions(side: nn.Module) -> list[_Attention]:
     return [
         _of_bart(part) if hasattr(part, "q_proj") else _of_t5(part)
         for part in parts
-        if hasattr(part, "q_proj") or hasattr(part, "key_value_proj_dim") and hasattr(part, "q")
+        if hasattr(part, "q_proj") or (hasattr(part, "key_value_proj_dim") and hasattr(part, "q"))
     ]
 
 
-def _bart(module: PreTrainedModel, family: str, never: Sequence[int]) -> Any:
+def _bart(module: PreTrainedModel, family: str, never: Sequence[int]) -> Spec:
     """Marian, M2M-100 with NLLB, and mBART, which share the layers of BART."""
     sides = (module.model.encoder, module.model.decoder)
     activation = _activation(module.config.activation_function)
@@ -135,7 +137,7 @@ def _bart(module: PreTrainedModel, family: str, never: Sequence[int]) -> Any:
     return spec
 
 
-def _t5(module: PreTrainedModel, never: Sequence[int]) -> Any:
+def _t5(module: PreTrainedModel, never: Sequence[int]) -> Spec:
     """T5 and mT5."""
     config = module.config
     options = {
@@ -145,7 +147,7 @@ def _t5(module: PreTrainedModel, never: Sequence[int]) -> Any:
         "relative_attention_bias": True,
         "rms_norm": True,
     }
-    sides = (module.encoder, module.decoder)
+    sides: tuple[Part, Part] = (module.encoder, module.decoder)
     spec = _empty(sides, [len(side.block) for side in sides], options)
     for own, side in zip((spec.encoder, spec.decoder), sides, strict=True):
         own.scale_embeddings = False
@@ -158,7 +160,7 @@ def _t5(module: PreTrainedModel, never: Sequence[int]) -> Any:
             _self_attention(layer_spec.self_attention, _of_t5(attention), heads)
             _relative(layer_spec.self_attention, first, heads)
             layer_spec.self_attention.layer_norm.gamma = block.layer[0].layer_norm.weight
-            if len(block.layer) == 3:  # noqa: PLR2004 - self-attention, cross-attention, feed-forward
+            if len(block.layer) == 3:  # with a cross-attention between self-attention and feed-forward
                 _cross_attention(layer_spec.attention, _of_t5(block.layer[1].EncDecAttention), heads)
                 layer_spec.attention.queries_scale = 1.0
                 layer_spec.attention.layer_norm.gamma = block.layer[1].layer_norm.weight
@@ -169,8 +171,8 @@ def _t5(module: PreTrainedModel, never: Sequence[int]) -> Any:
     return spec
 
 
-def _t5_ffn(spec: Any, layer: nn.Module) -> None:
-    dense: Any = layer.DenseReluDense
+def _t5_ffn(spec: Spec, layer: Part) -> None:
+    dense = layer.DenseReluDense
     if hasattr(spec, "linear_0_noact"):
         _linear(spec.linear_0, dense.wi_0)
         _linear(spec.linear_0_noact, dense.wi_1)
@@ -180,7 +182,7 @@ def _t5_ffn(spec: Any, layer: nn.Module) -> None:
     spec.layer_norm.gamma = layer.layer_norm.weight
 
 
-def _check_whole(attention: Any, first: Any) -> None:
+def _check_whole(attention: Part, first: Part) -> None:
     """T5 computes the bias of positions once, for the heads of the first layer."""
     if _of_t5(attention).heads != _of_t5(first).heads:
         raise RecipeError(
@@ -190,21 +192,23 @@ def _check_whole(attention: Any, first: Any) -> None:
         )
 
 
-def _relative(spec: Any, first: Any, heads: int) -> None:
+def _relative(spec: Spec, first: Part, heads: int) -> None:
     table = first.relative_attention_bias.weight  # (buckets, heads)
     spec.queries_scale = 1.0
     spec.relative_attention_bias = nn.functional.pad(table, (0, heads - table.shape[1]))
     spec.relative_attention_max_distance = np.int32(first.relative_attention_max_distance)
 
 
-def _empty(sides: Sequence[nn.Module], layers: Sequence[int], options: dict[str, Any]) -> Any:
+def _empty(sides: Sequence[nn.Module], layers: Sequence[int], options: dict[str, Any]) -> Spec:
     """A specification with the layers and heads of a model, to be filled.
 
     CTranslate2 has one number of heads per side, so that each attention gets as many as the one with the most.
     """
     specs = require("ctranslate2.specs.transformer_spec", "translation")
     made = []
-    for make, side, depth in zip((specs.TransformerEncoderSpec, specs.TransformerDecoderSpec), sides, layers, strict=True):
+    for make, side, depth in zip(
+        (specs.TransformerEncoderSpec, specs.TransformerDecoderSpec), sides, layers, strict=True
+    ):
         attentions = _attentions(side)
         heads, dim = max(attention.heads for attention in attentions), attentions[0].dim
         width = attentions[0].query.weight.shape[1]
@@ -213,35 +217,32 @@ def _empty(sides: Sequence[nn.Module], layers: Sequence[int], options: dict[str,
     return specs.TransformerSpec(*made)
 
 
-def _of_bart(attention: Any) -> _Attention:
+def _of_bart(attention: Part) -> _Attention:
     return _Attention(attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj, attention.head_dim)
 
 
-def _of_t5(attention: Any) -> _Attention:
+def _of_t5(attention: Part) -> _Attention:
     return _Attention(attention.q, attention.k, attention.v, attention.o, attention.key_value_proj_dim)
 
 
-def _self_attention(spec: Any, own: _Attention, heads: int) -> None:
+def _self_attention(spec: Spec, own: _Attention, heads: int) -> None:
     _fused(spec.linear[0], (own.query, own.key, own.value), heads * own.dim)
     _out(spec.linear[1], own, heads)
 
 
-def _cross_attention(spec: Any, own: _Attention, heads: int) -> None:
+def _cross_attention(spec: Spec, own: _Attention, heads: int) -> None:
     _fused(spec.linear[0], (own.query,), heads * own.dim)
     _fused(spec.linear[1], (own.key, own.value), heads * own.dim)
     _out(spec.linear[2], own, heads)
 
 
-def _fused(spec: Any, layers: Iterable[nn.Linear], rows: int) -> None:
+def _fused(spec: Spec, layers: Iterable[nn.Linear], rows: int) -> None:
     """Several projections below each other; heads that a layer lacks are zero, and so is what they answer."""
     layers = tuple(layers)
     spec.weight = _joined([_with_rows(layer.weight, rows) for layer in layers])
     if any(layer.bias is not None for layer in layers):
         spec.bias = _joined(
-            [
-                layer.weight.new_zeros(rows) if layer.bias is None else _with_rows(layer.bias, rows)
-                for layer in layers
-            ]
+            [layer.weight.new_zeros(rows) if layer.bias is None else _with_rows(layer.bias, rows) for layer in layers]
         )
 
 
@@ -254,32 +255,32 @@ def _with_rows(values: Tensor, rows: int) -> Tensor:
     return torch.cat([values, values.new_zeros((lacking, *values.shape[1:]))]) if lacking else values
 
 
-def _out(spec: Any, own: _Attention, heads: int) -> None:
+def _out(spec: Spec, own: _Attention, heads: int) -> None:
     spec.weight = nn.functional.pad(own.out.weight, (0, heads * own.dim - own.out.weight.shape[1]))
     if own.out.bias is not None:
         spec.bias = own.out.bias
 
 
-def _linear(spec: Any, layer: nn.Linear) -> None:
+def _linear(spec: Spec, layer: nn.Linear) -> None:
     spec.weight = layer.weight
     if layer.bias is not None:
         spec.bias = layer.bias
 
 
-def _norm(spec: Any, layer: nn.LayerNorm) -> None:
+def _norm(spec: Spec, layer: nn.LayerNorm) -> None:
     spec.gamma, spec.beta = layer.weight, layer.bias
 
 
-def _embeddings(side: Any) -> Any:
+def _embeddings(side: Spec) -> Spec:
     return side.embeddings[0] if isinstance(side.embeddings, list) else side.embeddings
 
 
-def _scale(side: Any) -> float:
+def _scale(side: Part) -> float:
     """What a side multiplies its embeddings by, on its own or in the table's own layer."""
     return float(getattr(side, "embed_scale", getattr(side.embed_tokens, "embed_scale", 1.0)))
 
 
-def _positions(layer: Any) -> Tensor:
+def _positions(layer: Part) -> Tensor:
     """The vectors of the positions from the first one that a token gets."""
     if hasattr(layer, "weights"):  # M2M-100: sinusoids whose rows up to the padding's are never used
         weights: Tensor = layer.weights
@@ -288,7 +289,7 @@ def _positions(layer: Any) -> Tensor:
     return weight[int(getattr(layer, "offset", 0)) :]
 
 
-def _projection(spec: Any, module: PreTrainedModel, never: Sequence[int]) -> None:
+def _projection(spec: Spec, module: PreTrainedModel, never: Sequence[int]) -> None:
     """The output layer; what must not be generated gets a bias that rules it out."""
     head: Any = module.lm_head
     spec.weight = head.weight
@@ -301,7 +302,7 @@ def _projection(spec: Any, module: PreTrainedModel, never: Sequence[int]) -> Non
         spec.bias = bias
 
 
-def _activation(name: str) -> Any:
+def _activation(name: str) -> Spec:
     common: ModuleType = require("ctranslate2.specs.common_spec", "translation")
     if name not in ACTIVATIONS:
         raise RecipeError(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,9 @@ from leanglot.extras import require
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.seq2seq import Decoded, Decoding, SourceRow
 from leanglot.techniques import MixedInt8
+
+Loaded = Any
+"""An object of CTranslate2, which has no types."""
 
 _TOO_LONG: Final = "position"  # what CTranslate2 says of an input beyond its table of positions
 
@@ -32,7 +36,7 @@ class CTranslate2Seq2Seq:
     """
 
     def __init__(
-        self, translator: Any, source: Sequence[str], target: Sequence[str], end: str, starts: str | None
+        self, translator: Loaded, source: Sequence[str], target: Sequence[str], end: str, starts: str | None
     ) -> None:
         self._translator = translator
         self._source, self._target = source, target
@@ -96,7 +100,7 @@ class CTranslate2Seq2Seq:
             )
         return tokens[1:]
 
-    def _decoded(self, result: Any, skip: int, decoding: Decoding) -> Decoded:
+    def _decoded(self, result: Loaded, skip: int, decoding: Decoding) -> Decoded:
         tokens: list[str] = result.hypotheses[0]
         finished = decoding.forced is None and bool(tokens[skip:]) and tokens[-1] == self._end
         length = len(tokens)
@@ -151,7 +155,7 @@ def vocabulary_of(folder: Path) -> tuple[list[str], list[str]]:
     return source, target
 
 
-def _device(ctranslate2: Any, manifest: Manifest) -> str:
+def _device(ctranslate2: ModuleType, manifest: Manifest) -> str:
     """The processor; a GPU for INT8 with a 16-bit type that the processor lacks and a GPU here has."""
     last = manifest.recipe[-1] if manifest.recipe else None
     if not isinstance(last, MixedInt8):
