@@ -8,6 +8,8 @@ import numpy as np
 from leanglot.results.monitor_baseline import (
     CONFIDENCE_ENDS,
     FRAGMENTATION_ENDS,
+    OUTCOMES,
+    RATIO_ENDS,
     TOKEN_ENDS,
     Counts,
     LanguageBaseline,
@@ -15,7 +17,9 @@ from leanglot.results.monitor_baseline import (
     bins_of,
 )
 from leanglot.results.predictions import Predictions
+from leanglot.results.translations import Translations
 from leanglot.runtimes.text_facts import TextFacts
+from leanglot.runtimes.translation_outcome import outcome_of
 
 
 def build_monitor_baseline(
@@ -44,6 +48,73 @@ def build_monitor_baseline(
         labels=tuple(labels),
         data=data,
         languages={str(tag): _language(np.flatnonzero(tags == tag), predictions, facts) for tag in np.unique(tags)},
+    )
+
+
+def build_translation_baseline(
+    name: str, data: str, translations: Translations, facts: Sequence[TextFacts]
+) -> MonitorBaseline:
+    """Count by language pair what a model made of judged sentences.
+
+    Translations have no one right answer: those count as right whose chrF reaches the median of their pair, which is
+    stored with it, so that labelled traffic can be judged by the same measure.
+
+    Args:
+        name: Name of the artifact.
+        data: Name of the file with the sentences.
+        translations: What the model made of them.
+        facts: The facts about each source as this model reads it, aligned with the translations.
+
+    Returns:
+        The baseline, its pairs in alphabetical order.
+
+    Raises:
+        ValueError: There are not as many facts as translations.
+    """
+    if len(facts) != len(translations):
+        raise ValueError(f"{len(facts)} facts and {len(translations)} translations")
+    return MonitorBaseline(
+        name=name,
+        task="translation",
+        labels=OUTCOMES,
+        data=data,
+        languages={pair: _pair(places, translations, facts) for pair, places in translations.by_pair().items()},
+    )
+
+
+def _pair(places: np.ndarray, translations: Translations, facts: Sequence[TextFacts]) -> LanguageBaseline:
+    own = [facts[place] for place in places]
+    chrf = translations.sentence_chrf[places]
+    # A value that was judged, not the mean of two: "reaches" must hold of about half, also where values repeat.
+    reach = float(np.quantile(chrf, 0.5, method="lower"))
+    right = chrf >= reach
+    confidence = np.clip(translations.confidence[places], 0.0, 1.0)
+    known = ~np.isnan(confidence)
+    tokens = np.array([each.tokens for each in own])
+    characters = np.maximum(1, [each.characters for each in own])
+    output = np.array([len(translations.hypothesis[place]) for place in places])
+    unfinished = translations.failed.get("unfinished")
+    outcomes = [
+        outcome_of(
+            translations.source[place],
+            translations.hypothesis[place],
+            translations.pair[place],
+            finished=unfinished is None or not unfinished[place],
+        )
+        for place in places
+    ]
+    return LanguageBaseline(
+        n=len(own),
+        correct=int(right.sum()),
+        confidence=_counts(confidence[known], CONFIDENCE_ENDS),
+        confidence_correct=_counts(confidence[known & right], CONFIDENCE_ENDS),
+        labels=_sorted_counts(outcomes),
+        tokens=_counts(tokens, TOKEN_ENDS),
+        fragmentation=_counts(tokens / characters, FRAGMENTATION_ENDS),
+        unknown=sum(each.unknown > 0 for each in own),
+        scripts=_sorted_counts([each.script for each in own]),
+        ratio=_counts(output / characters, RATIO_ENDS),
+        reach=reach,
     )
 
 

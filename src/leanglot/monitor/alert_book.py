@@ -89,7 +89,7 @@ class AlertBook:
             high=finding.high,
             chance=finding.chance,
             message=message(language, finding),
-            advice=advice(finding.signal),
+            advice=advice(finding.signal, language),
         )
 
     def _end(self, language: str, finding: Finding, time: float) -> None:

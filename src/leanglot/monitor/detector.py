@@ -24,7 +24,9 @@ from leanglot.results.monitoring import Share, Signal
 __all__ = ["Detector", "DetectorState", "Finding", "Reference", "references"]
 
 _OUTCOMES: Final = 2 * (BINS + 1)  # wrong and right by bin of confidence, and where that was not logged
-_SHARES: Final[tuple[Signal, ...]] = ("confidence", "labels", "length", "unknown", "fragmentation", "script")
+_SHARES: Final[tuple[Signal, ...]] = (
+    *("confidence", "labels", "failures", "ratio", "length", "unknown", "fragmentation", "script"),
+)
 
 
 class DetectorState(BaseModel):
@@ -51,17 +53,20 @@ class Reference:
         baseline: What the model did when it was judged in it.
         labels: Names of the classes.
         pooled: Calibration of all languages; see `pooled_calibration`.
+        translates: Whether it is of a language pair.
     """
 
     baseline: LanguageBaseline
     labels: tuple[str, ...]
     pooled: Floats
+    translates: bool = False
 
 
 def references(baseline: MonitorBaseline) -> dict[str, Reference]:
     """What each language of a baseline is compared with, by its tag."""
     pooled = pooled_calibration(baseline.languages.values())
-    return {tag: Reference(each, baseline.labels, pooled) for tag, each in baseline.languages.items()}
+    translates = baseline.task == "translation"
+    return {tag: Reference(each, baseline.labels, pooled, translates) for tag, each in baseline.languages.items()}
 
 
 class Detector:
@@ -84,7 +89,7 @@ class Detector:
         baseline = reference.baseline
         self._rules = rules
         self._judged = sum(baseline.confidence)
-        self._layout = Layout.of(baseline, reference.labels, rules)
+        self._layout = Layout.of(baseline, reference.labels, rules, translates=reference.translates)
         self._confidence = self._layout.sections["confidence"].start
         self._calibration = Calibration.of(baseline, reference.pooled) if self._judged else None
         self._shares = ShareTests(
@@ -231,6 +236,7 @@ def _watched(budget: Budget, rules: Rules) -> Mapping[Signal, Watched]:
     watched = {
         signal: Watched(budget.of(signal), rules.tolerances.of(signal), learned=signal == "labels")
         for signal in _SHARES
+        if signal in budget.levels
     }
     if rules.latency_budget_ms is not None:
         watched["latency"] = Watched(budget.of("latency"), 0.0, limit=rules.latency_share)

@@ -1,6 +1,6 @@
 """What a monitor reads: predictions, labels that come later, and answers of a shadowing model, as columns."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ class Events:
     Attributes:
         time: Seconds since 1970 UTC.
         language: Canonical tag of each, ``und`` where it is unknown.
-        prediction: Answered label.
+        prediction: Answered label; of a translation, one of `OUTCOMES`.
         confidence: Probability of the answer; NaN where it was not logged.
         latency_ms: Time from the request's arrival to its answer, in milliseconds; NaN where it was not logged.
         label: Right label; None where it is not known (yet).
@@ -32,6 +32,7 @@ class Events:
         unknown: Number of unknown tokens; -1 where it was not logged.
         characters: Number of characters of the text; -1 where it was not logged.
         script: ISO 15924 code of most of its letters; None where it was not logged.
+        output_characters: Number of characters of a translation; -1 where it was not logged, as of all that are none.
     """
 
     time: Floats
@@ -46,9 +47,12 @@ class Events:
     unknown: Ints
     characters: Ints
     script: tuple[str | None, ...]
+    output_characters: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if not self.output_characters.size:
+            object.__setattr__(self, "output_characters", np.full(len(self.language), -1, dtype=np.int64))
+        lengths = {each.name: len(getattr(self, each.name)) for each in fields(self)}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns of different lengths: {lengths}")
 
@@ -62,7 +66,7 @@ class LateLabel:
 
     Attributes:
         id: The prediction's identifier.
-        label: The right label.
+        label: The right label; of a translation, its chrF against a reference, as a fraction in decimal digits.
     """
 
     id: str

@@ -49,6 +49,7 @@ def rows_of(events: Events, rows: Ints) -> Events:
         unknown=events.unknown[rows],
         characters=events.characters[rows],
         script=_chosen(events.script, places),
+        output_characters=events.output_characters[rows],
     )
 
 

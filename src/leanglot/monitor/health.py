@@ -2,11 +2,37 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from leanglot.monitor.language import LanguageWatch
+from leanglot.monitor.rightness import same_label
 from leanglot.monitor.shadow_counts import shadow_flips
+from leanglot.monitor.wording import PAIR_SHARE
 from leanglot.results.monitor_baseline import LanguageBaseline, MonitorBaseline
 from leanglot.results.monitoring import Alert, Health, LanguageHealth, ShadowFlips, Share
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """How sentences name what is watched.
+
+    Attributes:
+        place: What the model was judged in.
+        fall: What tests look for.
+        quality: What labels tell of.
+        labels: What becomes known later.
+        labelled: Predictions of which it did.
+    """
+
+    place: str
+    fall: str
+    quality: str
+    labels: str
+    labelled: str
+
+
+_OF_LANGUAGES: Final = _Words("this language", "A drop of accuracy", "accuracy", "labels", "labelled")
+_OF_PAIRS: Final = _Words("this pair", f"A fall of {PAIR_SHARE}", "quality", "references", "with a reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +110,28 @@ def _health(own: LanguageWatch, around: _Circumstances) -> LanguageHealth:
 
 
 def _state(own: LanguageWatch, around: _Circumstances, detectable: float | None, estimate: Share) -> tuple[Health, str]:
+    words = _OF_LANGUAGES if own.right is same_label else _OF_PAIRS
     if around.alerts:
         return "alert", around.alerts[0].message
     if own.detector is None:
         return (
             "no baseline",
-            "The model was not judged in this language: predictions are counted, and nothing is tested.",
+            f"The model was not judged in {words.place}: predictions are counted, and nothing is tested.",
         )
     if detectable is not None:
         return "quiet", (
-            f"No alert is open. A drop of accuracy by {detectable * 100:.1f} points or more would probably have been "
+            f"No alert is open. {words.fall} by {detectable * 100:.1f} points or more would probably have been "
             "found by now."
         )
     if estimate.value is not None:
-        return "quiet", "No alert is open. Too few labels tell of the accuracy; it is estimated from the confidence."
-    labelled = f"{own.outcomes.seen:,} of them labelled" if own.outcomes.seen else "none of them labelled"
+        return "quiet", (
+            f"No alert is open. Too few {words.labels} tell of the {words.quality}; it is estimated from the "
+            "confidence."
+        )
+    labelled = (
+        f"{own.outcomes.seen:,} of them {words.labelled}" if own.outcomes.seen else f"none of them {words.labelled}"
+    )
     return "not enough data", (
-        f"{own.predictions:,} predictions, {labelled}: even a total loss of accuracy might not be found yet. "
+        f"{own.predictions:,} predictions, {labelled}: even a total loss of {words.quality} might not be found yet. "
         f"No estimate either: {estimate.reason or 'it is not told'}."
     )

@@ -13,6 +13,7 @@ from leanglot.monitor.findings import Finding
 from leanglot.monitor.last_hour import LastHour, SlotState
 from leanglot.monitor.pending import shortened
 from leanglot.monitor.recent import MinuteCounts, MinuteState, Outcomes
+from leanglot.monitor.rightness import Rightness, same_label
 from leanglot.monitor.shadow_counts import ShadowCounts, ShadowTally
 from leanglot.monitor.stored import Count
 
@@ -52,10 +53,12 @@ class LanguageWatch:
     Args:
         kept: How many of the newest labelled predictions are kept.
         detector: The tests against the baseline; None where there is no baseline.
+        right: Judges predictions once something becomes known of them.
     """
 
-    def __init__(self, kept: int, detector: Detector | None) -> None:
+    def __init__(self, kept: int, detector: Detector | None, right: Rightness = same_label) -> None:
         self.detector = detector
+        self.right = right
         self.predictions = 0
         self.minutes = MinuteCounts()
         self.hour = LastHour()
@@ -77,10 +80,16 @@ class LanguageWatch:
         self.hour.add(events.time, events.latency_ms, events.confidence)
         self._count_variants(events.variant)
         found = () if self.detector is None else self.detector.add(events)
-        rows = [row for row, label in enumerate(events.label) if label is not None]
-        if not rows:
+        judged = [
+            (row, self.right(events.prediction[row], label))
+            for row, label in enumerate(events.label)
+            if label is not None
+        ]
+        known = [(row, right) for row, right in judged if right is not None]
+        if not known:
             return found
-        correct = np.array([events.prediction[row] == events.label[row] for row in rows], dtype=np.bool_)
+        rows = [row for row, _ in known]
+        correct = np.array([right for _, right in known], dtype=np.bool_)
         return found + self.labelled(events.time[rows], correct, events.confidence[rows])
 
     def labelled(self, times: Floats, correct: NDArray[np.bool_], confidence: Floats) -> tuple[Finding, ...]:
@@ -116,15 +125,18 @@ class LanguageWatch:
         )
 
 
-def restored(state: LanguageState, kept: int, detector: Detector | None) -> LanguageWatch:
+def restored(
+    state: LanguageState, kept: int, detector: Detector | None, right: Rightness = same_label
+) -> LanguageWatch:
     """The language that goes on from a stored state.
 
     Args:
         state: What `LanguageWatch.state` gave.
         kept: How many of the newest labelled predictions are kept.
         detector: The tests, restored; None where there is no baseline.
+        right: Judges predictions once something becomes known of them.
     """
-    found = LanguageWatch(kept, detector)
+    found = LanguageWatch(kept, detector, right)
     found.predictions = state.predictions
     found.minutes = MinuteCounts(state.minutes)
     found.hour = LastHour.restored(state.slots)

@@ -11,7 +11,7 @@ from leanglot.languages import canonical_or_none
 from leanglot.monitor.events import UNDETERMINED
 
 Fault = Literal[
-    "json", "utf8", "too_long", "missing", "type", "kind", "time", "language", "confidence", "latency", "count"
+    "json", "utf8", "too_long", "missing", "type", "kind", "time", "language", "confidence", "chrf", "latency", "count"
 ]
 """Why an entry cannot be used; `FAULT_WORDS` says it in words."""
 
@@ -25,6 +25,7 @@ FAULT_WORDS: Final[Mapping[Fault, str]] = {
     "time": "no usable time: seconds since 1970 or ISO 8601, not in the future, and the first line needs one",
     "language": "an unknown language tag",
     "confidence": "a confidence outside 0 to 1",
+    "chrf": "a chrf outside 0 to 1",
     "latency": "a latency below 0 or infinite",
     "count": "tokens, unknown or characters below 0 or no whole number",
 }
@@ -74,9 +75,25 @@ def identifier_of(value: object) -> str | None:
 
 
 def label_of(row: Mapping[str, object]) -> str | None:
-    """The right label of an entry, under either of its names."""
+    """The right label of an entry, under either of its names; or what the chrF of a translation says in its place."""
     label = row.get("label")
+    if label is None and row.get("ground_truth") is None and row.get("chrf") is not None:
+        return quality_label(_fraction(row["chrf"], "chrf"))
     return text_of(row.get("ground_truth") if label is None else label) or None
+
+
+def quality_label(chrf: float) -> str:
+    """How a translation's chrF, as a fraction, stands in place of a right label; `chrf_of` reads it."""
+    return f"{chrf:.6f}"
+
+
+def chrf_of(label: str) -> float | None:
+    """The chrF that a label tells, as a fraction; None where it tells none."""
+    try:
+        chrf = float(label)
+    except ValueError:
+        return None
+    return chrf if 0 <= chrf <= 1 else None
 
 
 def language_of(value: object) -> str:
@@ -93,12 +110,14 @@ def language_of(value: object) -> str:
 
 def confidence_of(value: object) -> float:
     """A probability; NaN where it is absent."""
-    if value is None:
-        return math.nan
+    return math.nan if value is None else _fraction(value, "confidence")
+
+
+def _fraction(value: object, fault: Fault) -> float:
     if type(value) is not float and type(value) is not int:
         raise BrokenRow("type")
     if not 0 <= value <= _ONE:
-        raise BrokenRow("confidence")
+        raise BrokenRow(fault)
     return min(float(value), 1.0)
 
 
@@ -171,7 +190,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "language": language_of,
     "confidence": confidence_of,
     "latency_ms": latency_of,
-    **dict.fromkeys(("tokens", "unknown", "characters"), count_of),
+    **dict.fromkeys(("tokens", "unknown", "characters", "output_characters"), count_of),
     "script": script_of,
 }
 

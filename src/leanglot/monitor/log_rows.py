@@ -33,6 +33,7 @@ WITHOUT_TIME: Final = "lines_without_time"
 FIELDS: Final = (
     *("kind", "time", "timestamp", "id", "language", "prediction", "confidence", "latency_ms", "variant", "tokens"),
     *("unknown", "characters", "script", "label", "ground_truth", "text", "served", "shadow"),
+    *("output_characters", "chrf"),
 )
 
 
@@ -51,6 +52,7 @@ class _Prediction(NamedTuple):
     unknown: int
     characters: int
     script: str | None
+    output_characters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class LogRows:
             count_of(get("unknown")),
             characters,
             script,
+            count_of(get("output_characters")),
         )
         # Nothing of a broken row may stay behind, so these come last.
         if stamp is None:
@@ -216,8 +219,8 @@ def _stamp(row: Mapping[str, object]) -> object:
 
 def _columns(rows: list[_Prediction]) -> Events:
     columns = list(zip(*rows, strict=True)) or [()] * len(_Prediction._fields)
-    time, language, prediction, confidence, latency, label, identifier, variant, *counts, script = columns
-    tokens, unknown, characters = (np.array(column, dtype=np.int64) for column in counts)
+    time, language, prediction, confidence, latency, label, identifier, variant, *counts, script, output = columns
+    tokens, unknown, characters, output_characters = (np.array(column, dtype=np.int64) for column in (*counts, output))
     return Events(
         time=np.array(time, dtype=np.float64),
         language=language,
@@ -231,4 +234,5 @@ def _columns(rows: list[_Prediction]) -> Events:
         unknown=unknown,
         characters=characters,
         script=script,
+        output_characters=output_characters,
     )

@@ -11,7 +11,7 @@ from leanglot.errors import DataError
 from leanglot.monitor.log_rows import FIELDS
 
 _ROWS_PER_STEP: Final = 4096
-_NEEDED: Final = frozenset({"prediction", "label", "ground_truth", "shadow"})
+_NEEDED: Final = frozenset({"prediction", "label", "ground_truth", "chrf", "shadow"})
 
 
 def parquet_rows(path: Path, start: int = 0) -> Iterator[list[dict[str, Any]]]:

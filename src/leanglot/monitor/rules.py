@@ -17,6 +17,9 @@ GROUPS: Final[dict[Signal, float]] = {
 }
 """Part of the error level that each signal may spend; together 1."""
 
+IN_PLACE_OF_LABELS: Final[dict[Signal, float]] = {"failures": 1 / 64, "ratio": 1 / 64}
+"""What of translations shares the part of the mix of answers, which they do not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
@@ -29,6 +32,8 @@ class Tolerances:
         estimate: Fall of the accuracy that is estimated from the confidence.
         confidence: Change of the share of predictions up to a confidence.
         labels: Change of an answer's share, against the language's own first predictions.
+        failures: Change of the share of translations that show a failure of one kind.
+        ratio: Change of the share of translations up to a number of characters per character of the source.
         length: Change of the share of texts up to a number of tokens.
         unknown: Change of the share of texts with unknown tokens.
         fragmentation: Change of the share of texts up to a number of tokens per character.
@@ -39,6 +44,8 @@ class Tolerances:
     estimate: float = 0.01
     confidence: float = 0.10
     labels: float = 0.10
+    failures: float = 0.05
+    ratio: float = 0.10
     length: float = 0.10
     unknown: float = 0.05
     fragmentation: float = 0.10
@@ -109,13 +116,18 @@ class Rules:
                 "Correct them, or leave them out to take the defaults.",
             )
 
-    def budget(self, languages: int) -> Budget:
+    def budget(self, languages: int, *, translates: bool = False) -> Budget:
         """The levels of one language.
 
         Args:
             languages: How many are watched, at least 1.
+            translates: Whether they are language pairs.
         """
-        return Budget({name: self.alpha * part / languages for name, part in GROUPS.items() if name != "traffic"})
+        parts: dict[Signal, float] = {name: part for name, part in GROUPS.items() if name != "traffic"}
+        if translates:
+            del parts["labels"]
+            parts |= IN_PLACE_OF_LABELS
+        return Budget({name: self.alpha * part / languages for name, part in parts.items()})
 
     @property
     def traffic_level(self) -> float:

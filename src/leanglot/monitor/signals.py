@@ -1,7 +1,7 @@
 """Which counts are kept of a language's predictions, and which shares of them are compared with what reference."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Final, Self
@@ -13,7 +13,10 @@ from leanglot.monitor.rules import Rules
 from leanglot.results.monitor_baseline import (
     CONFIDENCE_ENDS,
     FRAGMENTATION_ENDS,
+    OUTCOMES,
+    RATIO_ENDS,
     TOKEN_ENDS,
+    TRANSLATED,
     LanguageBaseline,
     bins_of,
 )
@@ -24,6 +27,15 @@ CUT_QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 _ALL_SCRIPTS: Final = 256
 """More than ISO 15924 has for writing systems: any of them could have been the one that the reference shows."""
+
+_FAILURE_WORDS: Final = {
+    TRANSLATED: "translations that show no failure",
+    "empty": "empty translations",
+    "unfinished": "translations that reached their bound unfinished",
+    "copied": "translations that repeat the source",
+    "repetition": "translations that repeat themselves",
+    "wrong-language": "translations in no script of their language",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class Layout:
         cells: The shares that are compared.
         reference: The baseline's counts in the same places, shape ``(size,)``; 0 where there is no reference, and for
             the answers, which are compared with the language's own first ones.
-        labels: Place of each label.
+        labels: Place of each label, or of each outcome of a translation.
         scripts: Place of each script, and of None, where it was not logged.
         latency_budget_ms: What is slow; None where that is not watched.
     """
@@ -92,13 +104,14 @@ class Layout:
         return self.reference.size
 
     @classmethod
-    def of(cls, baseline: LanguageBaseline, labels: Sequence[str], rules: Rules) -> Self:
+    def of(cls, baseline: LanguageBaseline, labels: Sequence[str], rules: Rules, *, translates: bool = False) -> Self:
         """The layout of a language.
 
         Args:
             baseline: What the model did when it was judged in it.
-            labels: Names of the classes.
+            labels: Names of the classes, or the outcomes of translations.
             rules: The latency that is slow.
+            translates: Whether it is of a language pair: then outcomes are compared with the baseline's.
         """
         scripts = sorted(baseline.scripts)
         counts: dict[Signal, Sequence[int]] = {
@@ -110,8 +123,13 @@ class Layout:
             "labels": (0,) * (len(labels) + 1),
             "latency": (0, 0),
         }
+        if translates:
+            del counts["labels"]
+            counts["failures"] = (*(baseline.labels.get(name, 0) for name in labels), 0)
+            counts["ratio"] = baseline.ratio or (0,) * (len(RATIO_ENDS) + 1)
         sections, reference = _laid_out(counts)
-        label_places = {name: sections["labels"].start + place for place, name in enumerate(labels)}
+        answers = sections["failures" if translates else "labels"]
+        label_places = {name: answers.start + place for place, name in enumerate(labels)}
         script_places: dict[str | None, int] = {None: sections["script"].stop}
         script_places |= {name: sections["script"].start + place for place, name in enumerate(scripts)}
         return cls(
@@ -130,14 +148,14 @@ class Layout:
             events: Predictions of this language.
         """
         n, at = len(events), self.sections
-        label = np.fromiter(
-            map(self.labels.get, events.prediction, repeat(at["labels"].stop - 1)), dtype=np.int64, count=n
-        )
+        answers = at["failures"] if "failures" in at else at["labels"]
+        label = np.fromiter(map(self.labels.get, events.prediction, repeat(answers.stop - 1)), dtype=np.int64, count=n)
         script = np.fromiter(
             map(self.scripts.get, events.script, repeat(at["script"].stop - 1)), dtype=np.int64, count=n
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             fragmentation = events.tokens / events.characters
+            ratio = events.output_characters / events.characters
         no_tokens = events.tokens < 0
         places = [
             label,
@@ -147,6 +165,9 @@ class Layout:
             _ordered(at["fragmentation"], fragmentation, FRAGMENTATION_ENDS, no_tokens | (events.characters <= 0)),
             np.where(events.unknown < 0, at["unknown"].stop, at["unknown"].start + (events.unknown > 0)),
         ]
+        if "ratio" in at:
+            no_ratio = (events.output_characters < 0) | (events.characters <= 0)
+            places.append(_ordered(at["ratio"], ratio, RATIO_ENDS, no_ratio))
         if self.latency_budget_ms is not None:
             slow = at["latency"].start + (events.latency_ms > self.latency_budget_ms)
             places.append(np.where(np.isnan(events.latency_ms), at["latency"].stop, slow))
@@ -197,7 +218,9 @@ def _cells(
         number = len(scripts)
         sets = 2 * number * (number + 1) * math.comb(_ALL_SCRIPTS, number)
         cells.append(replace(found[-1], choices=sets))
-    if labels:
+    if "failures" in sections:
+        cells += _translation_cells(sections, reference)
+    elif labels:
         answers = [f"answers {name}" for name in labels]
         cells += _nominal_cells(sections["labels"], [*answers, "answers that the baseline does not name"])
     if latency_budget_ms is not None:
@@ -208,6 +231,16 @@ def _cells(
 
 def _has_reference(section: Section, reference: Ints) -> bool:
     return bool(reference[section.start : section.stop].any())
+
+
+def _translation_cells(sections: Mapping[Signal, Section], reference: Ints) -> Iterator[Cell]:
+    """Each kind of failure, and the length beside the source's."""
+    if _has_reference(sections["failures"], reference):
+        shown = [_FAILURE_WORDS[name] for name in OUTCOMES]
+        yield from _nominal_cells(sections["failures"], [*shown, "translations of unknown outcome"])[1:]
+    yield from _ordered_cells(
+        sections["ratio"], reference, RATIO_ENDS, "translations of at most {:g} characters per character of the source"
+    )
 
 
 def _ordered_cells(section: Section, reference: Ints, ends: Sequence[float], what: str) -> list[Cell]:

@@ -18,6 +18,7 @@ from leanglot.monitor.language import OTHER, LanguageWatch, restored
 from leanglot.monitor.moments import LATEST, moment
 from leanglot.monitor.pending import Pending, PendingLabels, shortened, waiting
 from leanglot.monitor.recent import MinuteCounts
+from leanglot.monitor.rightness import NOT_JUDGED, Rightness, rightness_of, same_label
 from leanglot.monitor.rules import Rules
 from leanglot.monitor.state import WatchState, check_origin, origin_of
 from leanglot.monitor.traffic import Traffic, TrafficState
@@ -64,7 +65,7 @@ class Watch:
         self._counters: Counter[str] = Counter()
         self._traffic = self._mix(None)
         self._languages = {
-            tag: LanguageWatch(self.rules.recent, self._detector(tag, None))
+            tag: LanguageWatch(self.rules.recent, self._detector(tag, None), self._rightness(tag))
             for tag in dict.fromkeys([*languages, *sorted(self._references)])
         }
 
@@ -122,6 +123,7 @@ class Watch:
         open_alerts = {name: self._alerts.open(name) for name in self._languages}
         return Snapshot(
             name="" if self.baseline is None else self.baseline.name,
+            task="text-classification" if self.baseline is None else self.baseline.task,
             began=None if self._began is None else moment(self._began),
             newest=None if self._began is None else moment(self._newest),
             predictions=self._predictions,
@@ -170,7 +172,7 @@ class Watch:
         self._predictions = state.predictions
         self._minutes = MinuteCounts(state.minutes)
         self._languages = {
-            name: restored(own, self.rules.recent, self._detector(name, own.detector))
+            name: restored(own, self.rules.recent, self._detector(name, own.detector), self._rightness(name))
             for name, own in state.languages.items()
         }
         self._pending = PendingLabels.restored(state.pending, state.early)
@@ -197,9 +199,10 @@ class Watch:
         return opened
 
     def _shadowed(self, answer: ShadowAnswer) -> None:
-        tally = self._languages[self._name(answer.language)].shadow
+        own = self._languages[self._name(answer.language)]
+        tally = own.shadow
         tally.answered(answer.served, answer.shadow)
-        if answer.label is not None:
+        if answer.label is not None and own.right is same_label:
             tally.became_known(answer.label, answer.served, answer.shadow)
         elif answer.id is not None:
             self._pending.shadowed(answer.id, answer.shadow)
@@ -221,13 +224,18 @@ class Watch:
     def _became_known(self, language: str, rows: Sequence[tuple[Pending, str]]) -> list[Alert]:
         """Take the labels of predictions of one language that were taken before."""
         own = self._languages[language]
-        for row, label in rows:
-            if row.shadow is not None:
+        judged = [(row, label, own.right(row.prediction, label)) for row, label in rows]
+        known = [(row, label, right) for row, label, right in judged if right is not None]
+        self._count({NOT_JUDGED: len(rows) - len(known)})
+        for row, label, _ in known:
+            if row.shadow is not None and own.right is same_label:  # of translations only the served one is judged
                 own.shadow.became_known(label, row.prediction, row.shadow)
+        if not known:
+            return []
         findings = own.labelled(
-            np.array([row.time for row, _ in rows]),
-            np.array([row.prediction == label for row, label in rows], dtype=np.bool_),
-            np.array([row.confidence for row, _ in rows]),
+            np.array([row.time for row, _, _ in known]),
+            np.array([right for _, _, right in known], dtype=np.bool_),
+            np.array([row.confidence for row, _, _ in known]),
         )
         return self._alerts.update(language, findings)
 
@@ -237,13 +245,19 @@ class Watch:
             return language
         name = language if len(self._languages) < self.rules.max_languages else OTHER
         if name not in self._languages:
-            self._languages[name] = LanguageWatch(self.rules.recent, self._detector(name, None))
+            self._languages[name] = LanguageWatch(self.rules.recent, self._detector(name, None), self._rightness(name))
         return name
 
     def _detector(self, language: str, state: DetectorState | None) -> Detector | None:
         reference = self._references.get(language)
-        budget = self.rules.budget(max(1, len(self._references)))
-        return None if reference is None else Detector(reference, budget, self.rules, state)
+        if reference is None:
+            return None
+        budget = self.rules.budget(len(self._references), translates=reference.translates)
+        return Detector(reference, budget, self.rules, state)
+
+    def _rightness(self, language: str) -> Rightness:
+        reference = self._references.get(language)
+        return rightness_of(language, None if reference is None else reference.baseline.reach)
 
     def _mix(self, state: TrafficState | None) -> Traffic | None:
         return Traffic(sorted(self._references), self.rules, state) if self._references else None

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from leanglot.errors import DataError
-from leanglot.languages import display_name
+from leanglot.languages import display_name, split_pair
 from leanglot.monitor.events import UNDETERMINED
 from leanglot.monitor.findings import Finding
 from leanglot.monitor.language import OTHER
 from leanglot.monitor.moments import moment
 from leanglot.monitor.pending import MOST_PENDING
+from leanglot.monitor.rightness import NOT_JUDGED
 from leanglot.results.monitor_baseline import MonitorBaseline
 from leanglot.results.monitoring import Signal
 
@@ -32,6 +33,15 @@ _ADVICE: Final[dict[Signal, str]] = {
     "labels": (
         "Look whether users ask for other things than before, or whether the model has begun to prefer an answer. "
         "Label some of these answers to tell the two apart."
+    ),
+    "failures": (
+        "Look at the newest translations of this pair, and of which texts they are: a new kind of text, a language "
+        "told wrongly, or a model that fails. Route the pair to the baseline model if its translations do not show "
+        "the same."
+    ),
+    "ratio": (
+        "Translations became shorter or longer beside their sources: look whether parts are left out or repeated, and "
+        "whether texts of a new kind come in."
     ),
     "length": (
         "Look at the newest texts of this language: a new client, a new template, or texts cut or joined before they "
@@ -58,6 +68,26 @@ _ADVICE: Final[dict[Signal, str]] = {
         "mix of languages decides, such as the price of errors."
     ),
 }
+_PAIR_ADVICE: Final[dict[Signal, str]] = {
+    "accuracy": (
+        "Read the newest translations of this pair that are far from their references. Route it to the baseline model "
+        "meanwhile, and judge the served model on the references with leanglot evaluate. If translations get a "
+        "reference because they are bad, as after complaints, the model may be as before: have a random sample "
+        "translated to know."
+    ),
+    "estimate": (
+        "The confidence fell, and with it the quality that it usually stands for. Have some hundred of the newest "
+        "texts of this pair translated by people to know, and route it to the baseline model if they "
+        "are bad."
+    ),
+    "confidence": (
+        "The model is sure of other things than on the test set. Look at translations of this pair with low "
+        "confidence, and have some hundred of them translated by people to know the quality."
+    ),
+}
+PAIR_SHARE: Final = "the share of translations whose chrF reaches the median of the judged ones"
+"""What stands in place of the accuracy, in language pairs."""
+
 _KNOWN: Final = {
     UNDETERMINED: "Unknown language (und)",
     OTHER: "Other languages",
@@ -75,9 +105,14 @@ def language_name(language: str) -> str:
         return language
 
 
-def advice(signal: Signal) -> str:
-    """What to do about a change of a signal."""
-    return _ADVICE[signal]
+def advice(signal: Signal, language: str = UNDETERMINED) -> str:
+    """What to do about a change of a signal.
+
+    Args:
+        signal: The signal.
+        language: Canonical tag, of a language or a pair.
+    """
+    return _PAIR_ADVICE.get(signal, _ADVICE[signal]) if split_pair(language) is not None else _ADVICE[signal]
 
 
 def message(language: str, finding: Finding) -> str:
@@ -91,6 +126,10 @@ def message(language: str, finding: Finding) -> str:
     change = f"{verb} from {finding.baseline:.1%} to {finding.now:.1%} ({_interval(finding)})"
     since = f"since {moment(finding.since):%Y-%m-%d %H:%M} UTC"
     name = language_name(language)
+    if split_pair(language) is not None and finding.signal in {"accuracy", "estimate"}:
+        over = "translations with a reference" if finding.signal == "accuracy" else "translations"
+        what = PAIR_SHARE if finding.signal == "accuracy" else f"{PAIR_SHARE}, estimated from the confidence,"
+        return f"{name}: {what} {change}, over {finding.n:,} {over} {since}."
     if finding.signal == "accuracy":
         return f"{name}: the accuracy {change}, over {finding.n:,} labelled predictions {since}."
     if finding.signal == "estimate":
@@ -123,6 +162,16 @@ def notes(baseline: MonitorBaseline | None, counters: Mapping[str, int]) -> tupl
         found.append(
             "There is no baseline: predictions are counted and nothing is tested. leanglot evaluate ARTIFACT --data "
             "DATA --save-baseline stores one in the artifact."
+        )
+    if baseline is not None and baseline.task == "translation":
+        found.append(
+            "Translations have no accuracy: what stands in its place is the share of them whose chrF against a "
+            "reference reaches the median that was judged in their pair, about half of those of an unchanged model."
+        )
+    if not_judged := counters.get(NOT_JUDGED, 0):
+        who = "1 reference came" if not_judged == 1 else f"{not_judged:,} references came"
+        found.append(
+            f"{who} without a number under chrf from 0 to 1, or in a pair that was not judged, and could not be used."
         )
     if late := counters.get("late", 0):
         who = "1 prediction came later than its" if late == 1 else f"{late:,} predictions came later than their"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from leanglot.errors import ModelError
 from leanglot.results.manifest import Manifest, file_digest, read_manifest
 from leanglot.results.router_manifest import VARIANTS, is_router, read_router_manifest, variant_for
+from leanglot.techniques import Task
 
 MONITOR_BASELINE_NAME: Final = "monitor.json"
 MONITOR_BASELINE_VERSION: Final = 1
@@ -54,6 +55,33 @@ FRAGMENTATION_ENDS: Final = (
     1.25,
     1.5,
 )
+RATIO_ENDS: Final = (
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.1,
+    1.2,
+    1.3,
+    1.5,
+    1.75,
+    2.0,
+    2.5,
+    3.0,
+    4.0,
+)
+
+TRANSLATED: Final = "translated"
+OUTCOMES: Final = (TRANSLATED, "empty", "unfinished", "copied", "repetition", "wrong-language")
+"""What can be seen of a translation without a reference: the labels of a model that translates."""
 
 Counts = tuple[int, ...]
 
@@ -68,7 +96,7 @@ class LanguageBaseline(BaseModel):
 
     Attributes:
         n: Examples.
-        correct: Rightly answered ones.
+        correct: Rightly answered ones; of translations, those whose chrF reaches `reach`.
         confidence: By bin of `CONFIDENCE_ENDS`.
         confidence_correct: Rightly answered ones by the same bins.
         labels: By answered label; labels never answered are left out.
@@ -76,6 +104,8 @@ class LanguageBaseline(BaseModel):
         fragmentation: By bin of `FRAGMENTATION_ENDS`, in tokens per character.
         unknown: Examples with at least one unknown token.
         scripts: By the script of most of their letters, an ISO 15924 code; ``Zyyy`` where they have no letters.
+        ratio: Of translations, by bin of `RATIO_ENDS`, in characters per character of the source; empty otherwise.
+        reach: Of translations, the median of the sentences' chrF, as a fraction; None otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +119,8 @@ class LanguageBaseline(BaseModel):
     fragmentation: Counts
     unknown: int = Field(ge=0)
     scripts: dict[str, int]
+    ratio: Counts = Field(default=(), exclude_if=lambda value: not value)
+    reach: float | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class MonitorBaseline(BaseModel):
@@ -97,9 +129,10 @@ class MonitorBaseline(BaseModel):
     Attributes:
         schema_version: Version of this layout.
         name: Name of the artifact or the router.
-        labels: Class names in the order of the logits.
+        labels: Class names in the order of the logits; `OUTCOMES` where it translates.
         data: Name of the file with the judged examples.
-        languages: By canonical language tag.
+        languages: By canonical language tag, or tag of a language pair.
+        task: What the model does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,6 +142,7 @@ class MonitorBaseline(BaseModel):
     labels: tuple[str, ...]
     data: str
     languages: dict[str, LanguageBaseline]
+    task: Task = Field(default="text-classification", exclude_if=lambda value: value == "text-classification")
 
 
 def read_monitor_baseline(folder: Path) -> MonitorBaseline | None:
@@ -165,7 +199,9 @@ def _of_artifact(folder: Path, manifest: Manifest) -> MonitorBaseline | None:
 
 def _fault(baseline: MonitorBaseline, manifest: Manifest) -> str | None:
     """What contradicts itself or the artifact; None where nothing does."""
-    if baseline.labels != manifest.labels:
+    if baseline.task != manifest.task:
+        return f"it is of a model for {baseline.task}, and the artifact is for {manifest.task}"
+    if baseline.labels != (OUTCOMES if manifest.task == "translation" else manifest.labels):
         return "it is of a model with other labels, or in another order"
     binned = {
         "confidence": CONFIDENCE_ENDS,
@@ -174,11 +210,12 @@ def _fault(baseline: MonitorBaseline, manifest: Manifest) -> str | None:
         "fragmentation": FRAGMENTATION_ENDS,
     }
     for tag, found in baseline.languages.items():
-        for name, ends in binned.items():
+        own = {**binned, "ratio": RATIO_ENDS} if baseline.task == "translation" else binned
+        for name, ends in own.items():
             counts: Counts = getattr(found, name)
             if len(counts) != len(ends) + 1:
                 return f"{tag} has {len(counts)} bins of {name} instead of {len(ends) + 1}"
-        counted = [getattr(found, name) for name in binned]
+        counted = [getattr(found, name) for name in own]
         counted += [tuple(found.labels.values()), tuple(found.scripts.values()), (found.correct,), (found.unknown,)]
         if any(min(counts, default=0) < 0 or sum(counts) > found.n for counts in counted):
             return f"{tag} counts more than its {found.n:,} examples, or fewer than none"

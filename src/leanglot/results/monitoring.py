@@ -5,11 +5,27 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leanglot.techniques import Task
+
 Signal = Literal[
-    "accuracy", "estimate", "confidence", "labels", "length", "unknown", "fragmentation", "script", "latency", "traffic"
+    "accuracy",
+    "estimate",
+    "confidence",
+    "labels",
+    "failures",
+    "ratio",
+    "length",
+    "unknown",
+    "fragmentation",
+    "script",
+    "latency",
+    "traffic",
 ]
 """What is watched: accuracy where labels arrive, its estimate where they do not, the confidence, the mix of answers,
-the length in tokens, texts with unknown tokens, tokens per character, the script, slow answers, the mix of languages.
+failures of translations and their length per character of the source, the length in tokens, texts with unknown tokens,
+tokens per character, the script, slow answers, the mix of languages.
+
+Of translations, the accuracy is the share of them whose chrF reaches the median of the judged ones of their pair.
 """
 
 Health = Literal["alert", "quiet", "not enough data", "no baseline"]
@@ -164,6 +180,7 @@ class Snapshot(BaseModel):
     Attributes:
         schema_version: Version of this layout.
         name: Name of the artifact or the router; empty without a baseline.
+        task: What the model does, as far as the baseline tells.
         began: Time of the first prediction; None before it.
         newest: Time of the newest prediction; None before it.
         predictions: All of them.
@@ -188,3 +205,4 @@ class Snapshot(BaseModel):
     alpha: float
     counters: dict[str, int] = {}
     notes: tuple[str, ...] = ()
+    task: Task = Field(default="text-classification", exclude_if=lambda value: value == "text-classification")

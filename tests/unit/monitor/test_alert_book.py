@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from leanglot.monitor.alert_book import MOST_ENDED, AlertBook, AlertBookState
 from leanglot.monitor.findings import Finding
 from leanglot.monitor.wording import advice, language_name, message, notes
 from leanglot.results.monitoring import Signal
+from watched import baseline
 
 START = 1_700_000_000.0
 
@@ -95,4 +97,4 @@ def test_languages_have_names(tag, name):
 
 
 def test_nothing_unusual_needs_no_note():
-    assert notes(object(), {"broken_lines": 3, "late": 0}) == ()
+    assert notes(baseline(np.random.default_rng(0), ["de"], n=50), {"broken_lines": 3, "late": 0}) == ()

@@ -11,8 +11,11 @@ from leanglot.monitor.rules import GROUPS, Rules, Tolerances, learned_blocks
 @pytest.mark.parametrize("languages", [1, 30, 200])
 def test_all_levels_together_are_alpha(languages):
     rules = Rules(alpha=0.03)
-    spent = languages * sum(rules.budget(languages).levels.values()) + rules.traffic_level
-    assert spent == pytest.approx(0.03)
+    for translates in (False, True):
+        levels = rules.budget(languages, translates=translates).levels
+        assert ("labels" in levels) != translates
+        assert ("failures" in levels) == ("ratio" in levels) == translates
+        assert languages * sum(levels.values()) + rules.traffic_level == pytest.approx(0.03)
 
 
 def test_accuracy_gets_half_and_its_estimate_a_quarter():
