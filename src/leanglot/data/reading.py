@@ -52,7 +52,7 @@ def read_examples(
 
 def _chosen(path: Path, columns: Columns, present: Sequence[str]) -> Columns:
     """The columns to read, once it is clear that all are there; usual group and split columns are added."""
-    asked = columns.model_dump(exclude_none=True)
+    asked = columns.model_dump(include=set(_USUAL_NAMES), exclude_none=True)
     unwanted = {role for role in ("group", "split") if asked.get(role) == NO_COLUMN and NO_COLUMN not in present}
     asked = {role: name for role, name in asked.items() if role not in unwanted}
     if missing := {role: name for role, name in asked.items() if name not in present}:

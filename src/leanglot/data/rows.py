@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -71,15 +71,20 @@ def check_rows(path: Path, table: Table, columns: Columns) -> Checked:
     reader = _RowReader(columns)
     for position, values in table.rows:
         reader.read(position, values)
-    reader.faults.raise_any(path, table.unit)
+    cells = reader.cells
+    cells.faults.raise_any(path, table.unit)
     if not reader.examples:
-        splits = ", ".join(f"{count:,} of {name}" for name, count in sorted(reader.left_out.items()))
-        message = f"{path} holds no rows to judge on: all are of other splits ({splits})."
-        raise DataError(message, f"Judged are rows of the splits {', '.join(sorted(_JUDGED))}.")
+        raise none_judged(path, cells)
     texts, labels, languages, groups = zip(*reader.examples, strict=True)
     examples = Examples(texts, labels, languages, groups if columns.group is not None else None)
-    renamed = {tag: normal for tag, normal in reader.tags.items() if normal is not None and normal != tag}
-    return Checked(examples, dict(reader.left_out), reader.cut, renamed)
+    return Checked(examples, dict(cells.left_out), cells.cut, cells.renamed)
+
+
+def none_judged(path: Path, cells: "Cells") -> DataError:
+    """The error where all rows are of splits that are not judged."""
+    splits = ", ".join(f"{count:,} of {name}" for name, count in sorted(cells.left_out.items()))
+    message = f"{path} holds no rows to judge on: all are of other splits ({splits})."
+    return DataError(message, f"Judged are rows of the splits {', '.join(sorted(_JUDGED))}.")
 
 
 class _RowReader:
@@ -87,25 +92,46 @@ class _RowReader:
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        self.faults = Faults()
+        self.cells = Cells()
         self.examples: list[tuple[str, str, str, str]] = []
-        self.left_out: Counter[str] = Counter()
-        self.cut = 0
-        self.tags: dict[str, str | None] = {}
 
     def read(self, position: int, values: Mapping[str, object]) -> None:
-        if self.columns.split is not None and not self._is_judged(position, values.get(self.columns.split)):
+        cells, columns = self.cells, self.columns
+        if columns.split is not None and not cells.is_judged(position, values.get(columns.split)):
             return
-        text = self._text(position, values.get(self.columns.text))
-        label = self._name(position, values.get(self.columns.label), _NO_LABEL, _WRONG_LABEL)
-        language = self._language(position, values.get(self.columns.language))
+        text = cells.text(position, values.get(columns.text))
+        label = cells.name(position, values.get(columns.label), _NO_LABEL, _WRONG_LABEL)
+        language = cells.language(position, values.get(columns.language))
         group: str | None = ""
-        if self.columns.group is not None:
-            group = self._name(position, values.get(self.columns.group), _NO_GROUP, _WRONG_GROUP)
+        if columns.group is not None:
+            group = cells.group(position, values.get(columns.group))
         if text is not None and label is not None and language is not None and group is not None:
             self.examples.append((text, label, language, group))
 
-    def _is_judged(self, position: int, value: object) -> bool:
+
+@dataclass
+class Cells:
+    """Reads single values of rows, and remembers the faults met; each method gives None where there is one.
+
+    Attributes:
+        faults: What was wrong.
+        left_out: Number of rows left out, by split.
+        cut: Texts cut to their first characters.
+        tags: Language tags met, with their normal spelling; None where they are none.
+    """
+
+    faults: Faults = field(default_factory=Faults)
+    left_out: Counter[str] = field(default_factory=Counter)
+    cut: int = 0
+    tags: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Tags that were not in normal spelling, with the spelling they got."""
+        return {tag: normal for tag, normal in self.tags.items() if normal is not None and normal != tag}
+
+    def is_judged(self, position: int, value: object) -> bool:
+        """Whether a row's split is one that is judged; rows of a training split are counted."""
         split = value.strip().casefold() if isinstance(value, str) else None
         if split in _APART:
             self.left_out[split] += 1
@@ -113,25 +139,31 @@ class _RowReader:
             self.faults.add(_WRONG_SPLIT, position, _shown(value))
         return split in _JUDGED
 
-    def _text(self, position: int, value: object) -> str | None:
-        if _is_null(value):
-            self.faults.add(_NO_TEXT, position, "it is null or missing")
+    def text(self, position: int, value: object, absent: Kind = _NO_TEXT, wrong: Kind = _WRONG_TEXT) -> str | None:
+        """A text that is not blank, cut where it is of hostile size."""
+        if is_null(value):
+            self.faults.add(absent, position, "it is null or missing")
         elif not isinstance(value, str):
-            self.faults.add(_WRONG_TEXT, position, f"{_shown(value)} ({type(value).__name__})")
+            self.faults.add(wrong, position, f"{_shown(value)} ({type(value).__name__})")
         elif not value.strip():
-            self.faults.add(_NO_TEXT, position, "it is blank")
+            self.faults.add(absent, position, "it is blank")
         elif not _is_unicode(value):
-            self.faults.add(_WRONG_TEXT, position, "it holds half of a surrogate pair, a broken \\u escape")
+            self.faults.add(wrong, position, "it holds half of a surrogate pair, a broken \\u escape")
         else:
             shortened = shorten(value)
             self.cut += shortened is not value
             return shortened
         return None
 
-    def _name(self, position: int, value: object, absent: Kind, wrong: Kind) -> str | None:
+    def group(self, position: int, value: object) -> str | None:
+        """The name of a group."""
+        return self.name(position, value, _NO_GROUP, _WRONG_GROUP)
+
+    def name(self, position: int, value: object, absent: Kind, wrong: Kind) -> str | None:
+        """A name or a whole number, as a name."""
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # Tables with gaps keep whole numbers as floats.
-        if _is_null(value):
+        if is_null(value):
             self.faults.add(absent, position, "it is null or missing")
         elif isinstance(value, bool) or not isinstance(value, str | int):
             self.faults.add(wrong, position, f"{_shown(value)} ({type(value).__name__})")
@@ -143,10 +175,11 @@ class _RowReader:
             return str(value)
         return None
 
-    def _language(self, position: int, value: object) -> str | None:
+    def language(self, position: int, value: object, wrong: Kind = _WRONG_LANGUAGE) -> str | None:
+        """A language tag in its normal spelling."""
         if not isinstance(value, str):
-            met = "it is null or missing" if _is_null(value) else _shown(value)
-            self.faults.add(_WRONG_LANGUAGE, position, met)
+            met = "it is null or missing" if is_null(value) else _shown(value)
+            self.faults.add(wrong, position, met)
             return None
         if value not in self.tags:
             try:
@@ -156,7 +189,7 @@ class _RowReader:
         if self.tags[value] is None:
             nearest = nearest_tag(value)
             meant = f"; did you mean {nearest}?" if nearest is not None else ""
-            self.faults.add(_WRONG_LANGUAGE, position, f"{_shown(value)}{meant}")
+            self.faults.add(wrong, position, f"{_shown(value)}{meant}")
         return self.tags[value]
 
 
@@ -184,7 +217,8 @@ def _extends(character: str) -> bool:
     return unicodedata.category(character) in {"Mn", "Mc", "Me"} or character == _JOINER
 
 
-def _is_null(value: object) -> bool:
+def is_null(value: object) -> bool:
+    """Whether a value of a table is absent."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 

@@ -27,12 +27,22 @@ def main_script(text: str) -> str:
     """
     if text.isascii():
         return "Latn" if any(map(str.isalpha, text)) else NO_SCRIPT
+    letters = letter_scripts(text)
+    return max(letters, key=letters.__getitem__, default=NO_SCRIPT)
+
+
+def letter_scripts(text: str) -> dict[str, int]:
+    """Number of letters by script, after Unicode's property Script, in the order met; shared letters tell none.
+
+    Args:
+        text: Any text.
+    """
     letters: dict[str, int] = {}
     for character, count in Counter(text).items():
         script = _script_of(character)
         if script is not None:
             letters[script] = letters.get(script, 0) + count
-    return max(letters, key=letters.__getitem__, default=NO_SCRIPT)
+    return letters
 
 
 @lru_cache(maxsize=1 << 15)  # more than the letters of all modern scripts but the rarer Han characters

@@ -99,14 +99,14 @@ def _drawn_in_language(
 ) -> list[int]:
     shuffled = [int(position) for position in rng.permutation(positions)]
     by_label: dict[str, list[int]] = defaultdict(list)
-    for position in _groups_in_turn(shuffled, examples.groups):
+    for position in groups_in_turn(shuffled, examples.groups):
         by_label[examples.labels[position]].append(position)
     sizes = {label: len(members) for label, members in by_label.items()}
     quotas = _weighted_quotas(sizes, sizes, quota)
     return [position for label, members in by_label.items() for position in members[: quotas[label]]]
 
 
-def _groups_in_turn(shuffled: Sequence[int], groups: Sequence[str] | None) -> list[int]:
+def groups_in_turn(shuffled: Sequence[int], groups: Sequence[str] | None) -> list[int]:
     """The same positions with the first of every group ahead of every second, and so on."""
     if groups is None:
         return list(shuffled)

@@ -13,6 +13,7 @@ from leanglot.decide.evidence import Evidence, examine
 from leanglot.decide.scores import Scale, scale_of, split_by_language
 from leanglot.decide.wording import Finding, names, why_harmed, why_open, why_safe
 from leanglot.errors import DataError
+from leanglot.languages import split_pair
 from leanglot.results.records import Status, Verdict
 from leanglot.stats.multiplicity import holm
 from leanglot.stats.power import detectable_drop, detectable_flips, further_examples
@@ -23,7 +24,7 @@ MOST_ASKED: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class _Rule:
+class Rule:
     """What a verdict is measured against.
 
     Attributes:
@@ -96,15 +97,15 @@ def judge(
     """
     scores = split_by_language(baseline, candidate, languages, groups)
     scale = scale_of(scores)
-    margins = _by_language(margin, scores)
-    _check_settings(margins, alpha, seed, scale)
+    margins = margins_of(margin, scores)
+    check_settings(margins, alpha, seed, scale)
     evidence = {
         tag: examine(pair, scale, alpha, np.random.default_rng([seed, *tag.encode()])) for tag, pair in scores.items()
     }
     adjusted = holm({tag: each.p_value if each.testable(alpha) else None for tag, each in evidence.items()})
     tests = sum(p is not None for p in adjusted.values())
     return {
-        tag: _decide(each, adjusted[tag], _Rule(scale, margins[tag], alpha, max(1, tests)))
+        tag: settle(each, adjusted[tag], Rule(scale, margins[tag], alpha, max(1, tests)))
         for tag, each in evidence.items()
     }
 
@@ -122,25 +123,33 @@ def candidate_status(languages: Mapping[str, Verdict]) -> tuple[Status, str]:
     """
     if not languages:
         raise DataError("There are no verdicts to sum up.", "Judge at least one language first.")
+    unit = "language pair" if all(split_pair(tag) for tag in languages) else "language"
     harmed = [tag for tag in _worst_first(languages) if languages[tag].verdict == "harmed"]
     if harmed:
         verb = "is" if len(harmed) == 1 else "are"
-        return "rejected", f"{len(harmed)} of {len(languages)} languages {verb} harmed: {names(harmed)}."
+        return "rejected", f"{len(harmed)} of {len(languages)} {unit}s {verb} harmed: {names(harmed)}."
     unproven = [tag for tag in _worst_first(languages) if languages[tag].verdict != "safe"]
     if unproven:
         verb = "is" if len(unproven) == 1 else "are"
         return "unrefuted", (
-            f"No language is proven harmed, but {len(unproven)} of {len(languages)} {verb} not proven safe: "
+            f"No {unit} is proven harmed, but {len(unproven)} of {len(languages)} {verb} not proven safe: "
             f"{names(unproven)}."
         )
     return "certified", (
-        f"All {len(languages)} languages are safe."
+        f"All {len(languages)} {unit}s are safe."
         if len(languages) > 1
-        else f"The only language, {next(iter(languages))}, is safe."
+        else f"The only {unit}, {next(iter(languages))}, is safe."
     )
 
 
-def _decide(evidence: Evidence, p_adjusted: float | None, rule: _Rule) -> Verdict:
+def settle(evidence: Evidence, p_adjusted: float | None, rule: Rule) -> Verdict:
+    """Decides on one language, once its evidence and its adjusted p-value are known.
+
+    Args:
+        evidence: What its data say.
+        p_adjusted: After Holm's adjustment; None where no test could have found a drop.
+        rule: What it is measured against.
+    """
     interval = evidence.interval
     significant = p_adjusted is not None and p_adjusted < rule.alpha and evidence.drop > 0
     safe = interval is not None and interval.bound < rule.margin
@@ -172,7 +181,7 @@ def _decide(evidence: Evidence, p_adjusted: float | None, rule: _Rule) -> Verdic
     )
 
 
-def _detectable(evidence: Evidence, rule: _Rule) -> float | None:
+def _detectable(evidence: Evidence, rule: Rule) -> float | None:
     """Found at the strictest level that Holm's adjustment can ask for."""
     if not evidence.views or not evidence.testable(rule.alpha):
         return None
@@ -180,7 +189,7 @@ def _detectable(evidence: Evidence, rule: _Rule) -> float | None:
     return detectable_flips(plan.n, plan.variance, level) if rule.scale.binary else detectable_drop(plan, level)
 
 
-def _samples_needed(evidence: Evidence, rule: _Rule) -> int | None:
+def _samples_needed(evidence: Evidence, rule: Rule) -> int | None:
     """Examples, not groups, for every view that is still open; harm must hold at the strictest level of Holm's."""
     still_open = [view for view in evidence.views if view.interval.bound >= rule.margin]
     if not still_open:
@@ -192,7 +201,12 @@ def _samples_needed(evidence: Evidence, rule: _Rule) -> int | None:
     return needed if needed <= MOST_ASKED else None
 
 
-def _by_language(margin: float | Mapping[str, float], scores: Mapping[str, object]) -> dict[str, float]:
+def margins_of(margin: float | Mapping[str, float], scores: Mapping[str, object]) -> dict[str, float]:
+    """The margin of each language that has scores.
+
+    Raises:
+        DataError: A language has no margin, or a margin no language.
+    """
     if not isinstance(margin, Mapping):
         return dict.fromkeys(scores, margin)
     faults = [f"{tag} has examples and no margin" for tag in scores if tag not in margin]
@@ -205,7 +219,12 @@ def _by_language(margin: float | Mapping[str, float], scores: Mapping[str, objec
     return dict(margin)
 
 
-def _check_settings(margins: Mapping[str, float], alpha: float, seed: int, scale: Scale) -> None:
+def check_settings(margins: Mapping[str, float], alpha: float, seed: int, scale: Scale) -> None:
+    """Refuses margins, an error level or a seed out of range.
+
+    Raises:
+        DataError: One of them is.
+    """
     highest = 1.0 if scale.fraction else math.inf
     one = len(set(map(repr, margins.values()))) == 1
     for tag, margin in margins.items():

@@ -26,7 +26,7 @@ from leanglot.results.records import RunReport, Verdict
 from leanglot.results.router_manifest import IDENTIFIER_FILE
 from leanglot.results.routing import Detection, RoutingFacts
 from leanglot.routing.artifact import write_router
-from leanglot.routing.identify import FEWEST_TEXTS, Learned, Lessons, learn
+from leanglot.train.identify import FEWEST_TEXTS, Learned, Lessons, learn
 from leanglot.runtimes.identifier import Identifier
 
 _TIMED_TEXTS: Final = 64

@@ -38,15 +38,31 @@ def bca_interval(clusters: Clusters, alpha: float, rng: np.random.Generator) -> 
         method="percentile",
         rng=rng,
     ).bootstrap_distribution
-    below = (np.sum(resampled < drop) + 0.5 * np.sum(resampled == drop)) / RESAMPLES
-    bias = float(norm.ppf(np.clip(below, 1 / RESAMPLES, 1 - 1 / RESAMPLES)))
-    jackknife = (sums.sum() - sums) / (sizes.sum() - sizes)
-    influence = jackknife.mean() - jackknife
+    left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
+    return bca_limits(resampled, drop, left_out, clusters.n_whole, alpha)
+
+
+def bca_limits(
+    resampled: NDArray[np.float64], drop: float, left_out: NDArray[np.float64], count: float, alpha: float
+) -> Interval:
+    """The BCa interval of any statistic, from its resamples and its jackknife; see `bca_interval`.
+
+    Args:
+        resampled: The statistic in each resample, shape ``(resamples,)``.
+        drop: The statistic of all data.
+        left_out: The statistic without each independent unit in turn, shape ``(units,)``.
+        count: What the units are worth in equal ones.
+        alpha: Error level, above 0 and at most 0.5.
+    """
+    number = resampled.size
+    below = (np.sum(resampled < drop) + 0.5 * np.sum(resampled == drop)) / number
+    bias = float(norm.ppf(np.clip(below, 1 / number, 1 - 1 / number)))
+    influence = left_out.mean() - left_out
     spread = float(np.sum(influence**2) ** 1.5)
     acceleration = float(np.sum(influence**3)) / (6 * spread) if spread > 0 else 0.0
 
     def limit(tail: float, sign: int) -> float:
-        z = bias + sign * _expanded(tail, clusters.n_whole)
+        z = bias + sign * _expanded(tail, count)
         stretch = 1 - acceleration * z
         level = float(norm.cdf(bias + z / stretch)) if stretch > 0 else float(z > 0)
         return float(np.quantile(resampled, level))

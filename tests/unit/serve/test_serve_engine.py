@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 from leanglot.errors import ModelError
 from leanglot.routing.artifact import write_router
-from leanglot.routing.identify import Lessons, learn
+from leanglot.train.identify import Lessons, learn
 from leanglot.runtimes.loading import load
 from leanglot.runtimes.router import load_router
 from leanglot.serve.engine import PlainEngine, StagedEngine, open_engine

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from leanglot.errors import DataError
-from leanglot.routing import identify
-from leanglot.routing.identify import Lessons, learn
+from leanglot.train import identify
+from leanglot.train.identify import Lessons, learn
 
 WORDS = {
     "de": ["schalte", "bitte", "das", "licht", "im", "wohnzimmer", "aus", "und", "öffne", "die", "fenster", "küche"],
