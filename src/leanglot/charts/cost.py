@@ -26,6 +26,7 @@ from leanglot.charts.style import (
 from leanglot.decide.amounts import money
 from leanglot.results.pricing import MonthlyCost, Pricing
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import terms_of
 
 _MACHINES: Final = "#2b6a94"
 _ERRORS: Final = "#d9a441"
@@ -166,7 +167,7 @@ def _draw_legend(figure: Figure, rows: Sequence[Row], pricing: Pricing) -> None:
 
 def _notes(report: RunReport, pricing: Pricing) -> list[str]:
     told = [f"Unknown: errors in {tag}, {percent(share)} of the traffic." for tag, share in pricing.unknown.items()]
-    told = told[:3] + ([f"And in {len(told) - 3} languages more."] if len(told) > 3 else [])
+    told = told[:3] + ([f"And in {len(told) - 3} {terms_of(report.metric).language}s more."] if len(told) > 3 else [])
     nothing = [
         each.name
         for each in report.candidates

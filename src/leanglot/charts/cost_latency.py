@@ -31,6 +31,7 @@ from leanglot.charts.style import (
 from leanglot.decide.amounts import money
 from leanglot.decide.pareto import pareto_front
 from leanglot.results.records import Candidate, RunReport, Status
+from leanglot.results.terms import Terms, terms_of
 
 _SIZE: Final = (7.6, 4.6)
 _LEFT: Final = 1.15
@@ -82,7 +83,7 @@ def draw(report: RunReport) -> Figure:
             f"What {drawable(report.model, 40)} costs in a month against its latency",
             f"Machines and errors together; whiskers: {_level(report)} interval of the cost{scales}",
         )
-        _draw_legend(figure, points)
+        _draw_legend(figure, points, terms_of(report.metric))
         for number, note in enumerate(reversed(notes)):
             x, y = 0.25 / figure.get_figwidth(), (0.14 + 0.17 * number) / figure.get_figheight()
             figure.text(x, y, note, color=MUTED, size=SMALL_SIZE)
@@ -122,10 +123,11 @@ def _why(candidate: Candidate) -> str:
 
 
 def _notes(report: RunReport, left_out: dict[str, str]) -> list[str]:
+    noun = terms_of(report.metric).language
     told = [f"Left out: {drawable(name, 30)} ({drawable(why, 160)})." for name, why in left_out.items()]
     if report.pricing is not None and report.pricing.unknown:
-        told.append(f"Traffic in languages that nobody judged: {drawable(', '.join(report.pricing.unknown), 90)}.")
-    told.append("The step line is the least cost at each latency, among candidates that harm no language.")
+        told.append(f"Traffic in {noun}s that nobody judged: {drawable(', '.join(report.pricing.unknown), 90)}.")
+    told.append(f"The step line is the least cost at each latency, among candidates that harm no {noun}.")
     return [line for each in told for line in textwrap.wrap(each, _WIDTH)]
 
 
@@ -208,7 +210,7 @@ def _colour(point: _Point, front: Sequence[_Point]) -> str:
     return _FRONT if point in front else _DOMINATED
 
 
-def _draw_legend(figure: Figure, points: Sequence[_Point]) -> None:
+def _draw_legend(figure: Figure, points: Sequence[_Point], terms: Terms) -> None:
     handles = [
         Line2D([], [], color=_FRONT, marker="o", markersize=7, linewidth=1.3, label="on the Pareto front"),
         Line2D(
@@ -219,7 +221,16 @@ def _draw_legend(figure: Figure, points: Sequence[_Point]) -> None:
     if "rejected" in statuses:
         colour = STATUS_COLOUR["rejected"]
         handles.append(
-            Line2D([], [], color=colour, marker="o", mfc=SURFACE, markersize=6, linewidth=0, label="harms a language")
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker="o",
+                mfc=SURFACE,
+                markersize=6,
+                linewidth=0,
+                label=terms.told("harms a language"),
+            )
         )
     if "baseline" in statuses:
         handles.append(Line2D([], [], color=INK, marker="s", mfc=SURFACE, markersize=6, linewidth=0, label="baseline"))

@@ -18,6 +18,7 @@ from leanglot.charts.style import (
     VERDICT_WORD,
     readable_on,
 )
+from leanglot.results.terms import Terms
 
 COLOURS: Final = colormaps["RdBu_r"]
 _SATURATION: Final = 0.10
@@ -67,10 +68,10 @@ def name_columns(axes: Axes, names: Mapping[float, str]) -> None:
         )
 
 
-def sign_words(margin: float) -> tuple[str, str, str]:
+def sign_words(margin: float, terms: Terms) -> tuple[str, str, str]:
     """What the signs of the verdicts mean."""
     return (
         f"{VERDICT_SIGN['safe']}  {VERDICT_WORD['safe']}: proven below {points(margin, signed=False)} points",
         f"{VERDICT_SIGN['harmed']}  {VERDICT_WORD['harmed']}: the drop is significant",
-        f"{VERDICT_SIGN['inconclusive']}  {VERDICT_WORD['inconclusive']}: needs more examples",
+        f"{VERDICT_SIGN['inconclusive']}  {VERDICT_WORD['inconclusive']}: needs more {terms.example}s",
     )

@@ -27,6 +27,7 @@ from leanglot.charts.style import (
     style,
 )
 from leanglot.results.records import Candidate, LanguageResult, RunReport
+from leanglot.results.terms import Terms, terms_of
 
 _CELL_WIDTH: Final = 0.42
 _CELL_HEIGHT: Final = 0.46
@@ -50,7 +51,7 @@ def draw(report: RunReport) -> Figure:
     Returns:
         A figure of its own, about half an inch per language and candidate.
     """
-    candidates = challengers(report)
+    candidates, terms = challengers(report), terms_of(report.metric)
     tags = tuple(sorted(language_tags(report), key=lambda tag: -_worst_drop(candidates, tag)))
     drops = [row.drop for each in candidates for row in each.languages.values()]
     grid = _Grid(candidates, tags, scale_of(drops, report.margin))
@@ -63,11 +64,11 @@ def draw(report: RunReport) -> Figure:
         axes = place(figure, _LEFT, _BOTTOM, _CELL_WIDTH * max(1, len(tags)), _CELL_HEIGHT * max(1, len(candidates)))
         _draw_cells(axes, grid)
         _label(axes, grid, names)
-        _draw_legend(figure, grid, report.margin)
+        _draw_legend(figure, grid, report.margin, terms)
         headline(
             figure,
-            "What each candidate costs each language",
-            "Drop in accuracy against the baseline, in points; the language with the worst drop first",
+            terms.told("What each candidate costs each language"),
+            terms.told("Drop in accuracy against the baseline, in points; the language with the worst drop first"),
         )
         figure.draw_without_rendering()
     return figure
@@ -143,7 +144,7 @@ def _label(axes: Axes, grid: _Grid, names: list[str]) -> None:
         axes.text(0.1, 0.5, "There is no candidate beside the baseline.", va="center", color=MUTED)
 
 
-def _draw_legend(figure: Figure, grid: _Grid, margin: float) -> None:
+def _draw_legend(figure: Figure, grid: _Grid, margin: float, terms: Terms) -> None:
     bar = place(figure, 0.4, 0.47, 1.8, 0.13)
     # Flat steps stay vectors in the SVG file, where a smooth gradient would become a picture. Each reaches to the
     # end, under the next, so that no seams shine through.
@@ -157,7 +158,7 @@ def _draw_legend(figure: Figure, grid: _Grid, margin: float) -> None:
     bar.set_xticks([low, 0, high], [points(low), "0", points(high)])
     bare(bar)
     bar.set_title("gain   \N{LEFT RIGHT ARROW}   drop, points", fontsize=SMALL_SIZE, color=MUTED, pad=4)
-    signs = [*sign_words(margin), f"{ABSENT}  not measured"]
+    signs = [*sign_words(margin, terms), f"{ABSENT}  not measured"]
     width, height = figure.get_size_inches()
     text = "        ".join(signs) if width > 11 else "\n".join(("        ".join(signs[:2]), "        ".join(signs[2:])))
     figure.text(_LEFT / width, 0.53 / height, text, fontsize=SMALL_SIZE, color=INK, va="center", linespacing=1.7)

@@ -70,8 +70,8 @@ def draw(impact: Impact, thresholds: Thresholds = USUAL) -> Figure:
         limits = f"dashed: {percent(thresholds.kept, 0)} and {percent(thresholds.reduced, 0)}"
         headline(
             figure,
-            f"What {drawable(impact.title, 44)} costs each language",
-            f"Accuracy as a share of the baseline's; left to right: {impact.order}; {limits}{scale}",
+            f"What {drawable(impact.title, 44)} costs each {impact.terms.language}",
+            f"{impact.terms.heading} as a share of the baseline's; left to right: {impact.order}; {limits}{scale}",
         )
         _draw_legend(figure, impact)
         for number, note in enumerate(reversed(_notes(impact, width))):
@@ -86,7 +86,7 @@ def _notes(impact: Impact, width: float) -> list[str]:
     told = []
     if impact.few:
         names = ", ".join(f"{tag} ({impact.n[tag]})" for tag in sorted(impact.few))
-        told.append(f"Fewer than {FEW} examples, not ranked, but in the mean: {drawable(names, 300)}.")
+        told.append(f"Fewer than {FEW} {impact.terms.example}s, not ranked, but in the mean: {drawable(names, 300)}.")
     if impact.left_out:
         told.append(f"Left out, without the numbers: {drawable(', '.join(impact.left_out), 300)}.")
     return [line for each in told for line in textwrap.wrap(each, max(40, int(13.5 * width)))]
@@ -203,7 +203,15 @@ def _ends(axes: Axes, impact: Impact, worst: Sequence[str]) -> list[LineEnd]:
 def _draw_legend(figure: Figure, impact: Impact) -> None:
     grey = STATUS_COLOUR["baseline"]
     handles = [
-        Line2D([], [], color=INK, linewidth=2.4, marker="o", markersize=4.5, label="mean over the languages"),
+        Line2D(
+            [],
+            [],
+            color=INK,
+            linewidth=2.4,
+            marker="o",
+            markersize=4.5,
+            label=impact.terms.told("mean over the languages"),
+        ),
         Line2D(
             [],
             [],
@@ -211,10 +219,12 @@ def _draw_legend(figure: Figure, impact: Impact) -> None:
             linewidth=1.6,
             label="keep least at the end" if impact.cumulative else "keep least anywhere",
         ),
-        Line2D([], [], color=grey, linewidth=0.8, label="other languages"),
+        Line2D([], [], color=grey, linewidth=0.8, label=impact.terms.told("other languages")),
     ]
     if impact.few:
-        handles.append(Line2D([], [], color=grey, linewidth=0.8, linestyle=(0, (1, 1.6)), label="few examples"))
+        handles.append(
+            Line2D([], [], color=grey, linewidth=0.8, linestyle=(0, (1, 1.6)), label=impact.terms.told("few examples"))
+        )
     if any(point.harmed for point in impact.points):
         handles.append(
             Line2D([], [], color=_HARMED, marker="X", markersize=6, linewidth=0, mec=SURFACE, label="harmed")

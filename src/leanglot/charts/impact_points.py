@@ -9,6 +9,7 @@ from leanglot.charts.quantities import smaller
 from leanglot.charts.steps import chain_steps
 from leanglot.decide.retention import retention_of
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import CLASSIFICATION, Terms, terms_of
 
 FEW: Final = 50
 """Under so many examples a language's line says little: it is drawn apart and not ranked."""
@@ -44,6 +45,7 @@ class Impact:
         n: Judged examples by language.
         cumulative: Whether each point has all that the points before it have; else each stands for itself.
         left_out: Names of those without the numbers to be placed.
+        terms: The words of the run.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Impact:
     n: dict[str, int]
     cumulative: bool
     left_out: tuple[str, ...] = ()
+    terms: Terms = CLASSIFICATION
 
     @property
     def few(self) -> frozenset[str]:
@@ -92,6 +95,7 @@ def impact_of_chain(report: RunReport, chain: str) -> Impact:
         n=_sizes(points),
         cumulative=True,
         left_out=tuple(step.candidate.name for step in steps if not step.candidate.languages),
+        terms=terms_of(report.metric),
     )
 
 
@@ -113,6 +117,7 @@ def impact_of_run(report: RunReport) -> Impact:
         n=_sizes(points),
         cumulative=False,
         left_out=tuple(each.name for each in candidates if each not in placed),
+        terms=terms_of(report.metric),
     )
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from leanglot.charts.labels import challengers, drawable, language_name, language_tags, role_words
-from leanglot.charts.quantities import ABSENT, count, percent, points
+from leanglot.charts.quantities import ABSENT, count, points, score
 from leanglot.charts.style import (
     INK,
     MUTED,
@@ -24,6 +24,7 @@ from leanglot.charts.style import (
     style,
 )
 from leanglot.results.records import Candidate, Goal, LanguageResult, RunReport
+from leanglot.results.terms import METRIC_WORD, Terms, terms_of
 
 _GOALS: Final[tuple[Goal, ...]] = ("cost", "balanced", "accuracy", "speed", "size")
 _ROW: Final = 0.33
@@ -66,7 +67,7 @@ def draw(report: RunReport) -> Figure:
         A figure of its own, a third of an inch high per language.
     """
     baseline = next((each for each in report.candidates if each.name == report.baseline), None)
-    candidate = shown_candidate(report)
+    candidate, terms = shown_candidate(report), terms_of(report.metric)
     before = {} if baseline is None else baseline.languages
     after = {} if candidate is None else candidate.languages
     tags = sorted(language_tags(report), key=lambda tag: _accuracy_or_last(before.get(tag)))
@@ -74,11 +75,11 @@ def draw(report: RunReport) -> Figure:
         rows = max(1, len(tags))
         figure = new_figure(_LEFT + _PANEL + _RIGHT, _ROW * rows + 2.1)
         axes = place(figure, _LEFT, 0.62, _PANEL, _ROW * rows)
-        _set_axes(axes, rows, [*before.values(), *after.values()])
+        _set_axes(axes, rows, [*before.values(), *after.values()], terms)
         for row, tag in enumerate(tags):
             _draw_row(axes, row, tag, (before.get(tag), after.get(tag)))
-        _head_columns(axes, has_candidate=candidate is not None)
-        headline(figure, "Accuracy by language", _subtitle(report, candidate))
+        _head_columns(axes, terms, has_candidate=candidate is not None)
+        headline(figure, terms.told("Accuracy by language"), _subtitle(report, candidate))
         _draw_legend(figure, report, candidate)
         figure.draw_without_rendering()
     return figure
@@ -96,18 +97,23 @@ def _subtitle(report: RunReport, candidate: Candidate | None) -> str:
     if candidate is None:
         return "The baseline alone: no other candidate has results"
     shown = f"{drawable(candidate.name, 48)} ({role_words(report, candidate)}) beside the baseline"
+    if (metric := report.metric) is not None:
+        return f"{shown}; corpus {METRIC_WORD[metric.name]}, in points of 100"
     return f"{shown}; Wilson 95% intervals, arrows where they go on"
 
 
-def _set_axes(axes: Axes, rows: int, results: list[LanguageResult]) -> None:
+def _set_axes(axes: Axes, rows: int, results: list[LanguageResult], terms: Terms) -> None:
     # Room for the intervals of middling samples; that of a single example would squeeze all others.
     lowest = min((row.candidate for row in results if row.candidate is not None), default=0.15)
-    axes.set_xlim(max(0.0, lowest - 0.15), 1.01)
+    highest = max((row.candidate for row in results if row.candidate is not None), default=1.0)
+    # No translation comes near 100, and without intervals the points need room at both ends alone.
+    far = min(1.01, highest + 0.03) if terms.translates else 1.01
+    axes.set_xlim(max(0.0, lowest - (0.03 if terms.translates else 0.15)), far)
     axes.set_ylim(rows - 0.5, -0.5)
     axes.grid(visible=True, axis="x")
     bare(axes)
     axes.set_yticks([])
-    axes.xaxis.set_major_formatter(lambda value, _: percent(value, 0))
+    axes.xaxis.set_major_formatter(lambda value, _: score(value, terms, 0))
     for row in range(1, rows, 2):
         axes.axhspan(row - 0.5, row + 0.5, color=INK, alpha=0.035, linewidth=0, zorder=0)
 
@@ -165,8 +171,8 @@ def _write(axes: Axes, row: float, inches: float, text: str, colour: str, *, rig
     )
 
 
-def _head_columns(axes: Axes, *, has_candidate: bool) -> None:
-    _write(axes, -0.95, -0.12, "examples", MUTED, right=True)
+def _head_columns(axes: Axes, terms: Terms, *, has_candidate: bool) -> None:
+    _write(axes, -0.95, -0.12, terms.told("examples"), MUTED, right=True)
     if has_candidate:
         _write(axes, -0.95, _PANEL + 0.15, "drop, points", MUTED)
 

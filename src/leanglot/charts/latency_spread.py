@@ -27,6 +27,7 @@ from leanglot.charts.style import (
     write_in_row,
 )
 from leanglot.results.records import LanguageResult, LatencySpread, RunReport
+from leanglot.results.terms import terms_of
 
 _ROW: Final = 0.33
 _LEFT: Final = 3.15
@@ -97,11 +98,11 @@ def draw(report: RunReport) -> Figure:
         role = "" if candidate is None else f" ({role_words(report, candidate)}) beside the baseline"
         headline(
             figure,
-            "Latency in each language",
+            terms_of(report.metric).told("Latency in each language"),
             f"{shown}{role}; one text at a time, tokenization outside; medians on the right",
         )
         _draw_legend(figure, report, None if candidate is None else candidate.name, to_p90=to_p90)
-        _write_note(figure, spreads, logarithmic=logarithmic)
+        _write_note(figure, spreads, terms_of(report.metric).language, logarithmic=logarithmic)
         figure.draw_without_rendering()
     return figure
 
@@ -189,13 +190,13 @@ def _draw_legend(figure: Figure, report: RunReport, candidate: str | None, *, to
     legend_row(figure, handles, handlelength=1.2, handleheight=0.8)
 
 
-def _write_note(figure: Figure, spreads: Sequence[LatencySpread], *, logarithmic: bool) -> None:
+def _write_note(figure: Figure, spreads: Sequence[LatencySpread], noun: str, *, logarithmic: bool) -> None:
     calls = sorted({each.n for each in spreads})
     if not calls:
         told = "This run did not keep how its latencies spread: only the medians are known."
     else:
         number = f"{calls[0]}" if len(calls) == 1 else f"{calls[0]} to {calls[-1]}"
-        told = f"Calls per language and candidate: {number}. Tokens: mean per text, as the candidate splits it."
+        told = f"Calls per {noun} and candidate: {number}. Tokens: mean per text, as the candidate splits it."
     scale = " The scale is logarithmic." if logarithmic else ""
     width, height = figure.get_size_inches()
     figure.text(0.25 / width, 0.16 / height, f"{told}{scale}", color=MUTED, fontsize=SMALL_SIZE)

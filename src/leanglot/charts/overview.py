@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from leanglot.charts.labels import drawable
-from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, points, ratio, smaller
+from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, points, ratio, score, smaller
 from leanglot.charts.style import (
     INK,
     MUTED,
@@ -27,6 +27,7 @@ from leanglot.charts.style import (
 )
 from leanglot.charts.tradeoff import draw_tradeoff
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import Terms, terms_of
 
 _NAMES: Final = 2.6
 _PANEL: Final = 4.3
@@ -59,13 +60,13 @@ def draw(report: RunReport) -> Figure:
         _draw_latency(place(figure, _NAMES, upper, _PANEL, rows), candidates)
         _draw_accuracy(place(figure, right, upper, _PANEL, rows), report)
         _draw_size(place(figure, _NAMES, lower, _PANEL, rows), candidates)
-        draw_tradeoff(place(figure, right, lower, _PANEL, rows), candidates)
+        draw_tradeoff(place(figure, right, lower, _PANEL, rows), candidates, terms_of(report.metric))
         headline(
             figure,
             f"What {drawable(report.model, 60)} gains and pays",
             "One row per candidate; speed-up and size are against the baseline",
         )
-        _draw_legend(figure, candidates)
+        _draw_legend(figure, candidates, terms_of(report.metric))
         figure.draw_without_rendering()
     return figure
 
@@ -93,21 +94,21 @@ def _draw_size(axes: Axes, candidates: Sequence[Candidate]) -> None:
 
 
 def _draw_accuracy(axes: Axes, report: RunReport) -> None:
-    candidates = report.candidates
+    candidates, terms = report.candidates, terms_of(report.metric)
     reference = next((each.accuracy for each in candidates if each.name == report.baseline), None)
     bars = []
     for candidate in candidates:
         known = reference is not None and candidate.accuracy is not None and candidate.name != report.baseline
         change = f"   {points((candidate.accuracy or 0) - (reference or 0))}" if known else ""
-        bars.append(_Bar(candidate.accuracy, f"{percent(candidate.accuracy)}{change}"))
+        bars.append(_Bar(candidate.accuracy, f"{score(candidate.accuracy, terms)}{change}"))
     low, high = accuracy_range([bar.length for bar in bars if bar.length is not None])
     # Texts at the bars' ends would stand on the baseline's line, so they share a column beyond it.
     column = max((bar.length for bar in bars if bar.length is not None), default=low) + 0.06 * (high - low)
     _draw_bars(axes, candidates, bars, (low, high), texts_at=column)
     if reference is not None:
         axes.axvline(reference, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=3)
-    start = "the axis starts at 0" if low == 0 else f"the axis starts at {percent(low, 0)}, not at 0"
-    panel_title(axes, "Accuracy over all examples", f"change in points; dashed: the baseline; {start}")
+    start = "the axis starts at 0" if low == 0 else f"the axis starts at {score(low, terms, 0)}, not at 0"
+    panel_title(axes, terms.told("Accuracy over all examples"), f"change in points; dashed: the baseline; {start}")
     axes.set_yticks([])
 
 
@@ -169,10 +170,10 @@ def _name_rows(axes: Axes, candidates: Sequence[Candidate]) -> None:
     axes.set_yticks(range(len(candidates)), [drawable(candidate.name, 30) for candidate in candidates])
 
 
-def _draw_legend(figure: Figure, candidates: Sequence[Candidate]) -> None:
+def _draw_legend(figure: Figure, candidates: Sequence[Candidate], terms: Terms) -> None:
     present = {candidate.status for candidate in candidates} - {"failed"}
     handles = [
-        Patch(color=STATUS_COLOUR[status], label=STATUS_MEANING[status])
+        Patch(color=STATUS_COLOUR[status], label=terms.told(STATUS_MEANING[status]))
         for status in STATUS_COLOUR
         if status in present
     ]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from leanglot.results.terms import Terms
+
 ABSENT: Final = "n/a"
 _MINUS: Final = "\N{MINUS SIGN}"
 
@@ -10,6 +12,11 @@ _MINUS: Final = "\N{MINUS SIGN}"
 def percent(fraction: float | None, decimals: int = 1) -> str:
     """A fraction as percent, such as ``93.1%``."""
     return _or_absent(fraction, lambda value: f"{_fixed(100 * value, decimals)}%")
+
+
+def score(fraction: float | None, terms: Terms, decimals: int = 1) -> str:
+    """A score as its field writes it: ``93.1%`` of accuracy, ``54.2`` of chrF."""
+    return _or_absent(fraction, lambda value: f"{_fixed(100 * value, decimals)}{terms.unit}")
 
 
 def points(fraction: float | None, decimals: int = 1, *, signed: bool = True) -> str:

@@ -28,6 +28,7 @@ from leanglot.charts.style import (
 )
 from leanglot.decide.retention import USUAL, Grade, Retention, Thresholds, retention_of
 from leanglot.results.records import Candidate, LanguageResult, RunReport
+from leanglot.results.terms import Terms, terms_of
 from leanglot.stats.intervals import FEW
 
 _ROW: Final = 0.29
@@ -55,7 +56,7 @@ def draw(report: RunReport, thresholds: Thresholds = USUAL) -> Figure:
     Returns:
         A figure of its own, higher the more languages there are.
     """
-    candidate = shown_candidate(report)
+    candidate, terms = shown_candidate(report), terms_of(report.metric)
     rows = _rows(report, candidate, thresholds)
     height = _ROW * max(1, len(rows))
     with style():
@@ -63,12 +64,16 @@ def draw(report: RunReport, thresholds: Thresholds = USUAL) -> Figure:
         axes = place(figure, _LEFT, _FOOT, _PANEL, height)
         start = _set_axes(axes, [retention for _, _, retention in rows], thresholds)
         for row, (tag, result, retention) in enumerate(rows):
-            _write_row(axes, row, tag, result, retention, thresholds)
+            _write_row(axes, row, tag, result, retention, thresholds, terms)
             _draw_bar(axes, row, retention, _COLOUR[retention.grade(thresholds)])
-        headline(figure, "Accuracy that each language keeps", _subtitle(report, candidate, start))
+        headline(figure, terms.told("Accuracy that each language keeps"), _subtitle(report, candidate, start))
         _draw_legend(figure, [retention.grade(thresholds) for _, _, retention in rows], thresholds)
         figure.text(
-            0.25 / figure.get_figwidth(), 0.16 / figure.get_figheight(), _note(thresholds), color=MUTED, size=SMALL_SIZE
+            0.25 / figure.get_figwidth(),
+            0.16 / figure.get_figheight(),
+            _note(thresholds, terms),
+            color=MUTED,
+            size=SMALL_SIZE,
         )
         figure.draw_without_rendering()
     return figure
@@ -98,11 +103,11 @@ def _subtitle(report: RunReport, candidate: Candidate | None, start: float) -> s
     return f"{shown}, 100% is {drawable(report.baseline, 24)}; whiskers: {level} interval{axis}"
 
 
-def _note(thresholds: Thresholds) -> str:
+def _note(thresholds: Thresholds, terms: Terms) -> str:
     reaches = (
         f"the interval reaches from under {percent(thresholds.reduced, 0)} to {percent(thresholds.kept, 0)} or more"
     )
-    return f"Not enough data: fewer than {FEW} examples, or {reaches}. An arrow: it goes on."
+    return f"Not enough data: fewer than {FEW} {terms.example}s, or {reaches}. An arrow: it goes on."
 
 
 def _set_axes(axes: Axes, retentions: Sequence[Retention], thresholds: Thresholds) -> float:
@@ -138,7 +143,13 @@ def _kept_words(value: float | None, thresholds: Thresholds) -> str:
 
 
 def _write_row(
-    axes: Axes, row: int, tag: str, result: LanguageResult | None, retention: Retention, thresholds: Thresholds
+    axes: Axes,
+    row: int,
+    tag: str,
+    result: LanguageResult | None,
+    retention: Retention,
+    thresholds: Thresholds,
+    terms: Terms,
 ) -> None:
     write_in_row(axes, (0, row), drawable(language_name(tag), 26), 72 * (0.25 - _LEFT), "left", INK)
     write_in_row(axes, (0, row), drawable(tag, 9), -72 * 1.2, "left", MUTED)
@@ -149,7 +160,7 @@ def _write_row(
     word = ABSENT if result is None else f"{VERDICT_SIGN[verdict]}  {VERDICT_WORD[verdict]}"
     write_in_row(axes, (1, row), word, 72 * 0.82, "left", INK if result is not None else MUTED)
     if row == 0:
-        write_in_row(axes, (0, -1), "examples", -8, "right", MUTED)
+        write_in_row(axes, (0, -1), terms.told("examples"), -8, "right", MUTED)
         write_in_row(axes, (1, -1), "kept", 72 * 0.62, "right", MUTED)
         write_in_row(axes, (1, -1), "verdict", 72 * 0.82, "left", MUTED)
 

@@ -29,6 +29,7 @@ from leanglot.charts.style import (
     readable_on,
 )
 from leanglot.results.records import VerdictKind
+from leanglot.results.terms import CLASSIFICATION, Terms
 
 ROW: Final = 0.5
 LEFT: Final = 2.9
@@ -49,17 +50,22 @@ class DropPanel:
         tags: The languages, the worst drop first.
         margin: Largest drop that counts as harmless.
         fill: Inches of width that wider cells fill where the languages are few.
+        terms: The words of the run.
     """
 
     steps: tuple[ChainStep, ...]
     tags: tuple[str, ...]
     margin: float
     fill: float
+    terms: Terms = CLASSIFICATION
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
-        return (MEAN, *(f"{drawable(language_name(tag), 30)}  {drawable(tag, 14)}" for tag in self.tags))
+        return (
+            self.terms.told(MEAN),
+            *(f"{drawable(language_name(tag), 30)}  {drawable(tag, 14)}" for tag in self.tags),
+        )
 
     @property
     def slanted(self) -> float:
@@ -84,10 +90,10 @@ class DropPanel:
         return 0.6 + self.slanted + ROW * (len(self.steps) + 1) + 0.15 + _LEGEND
 
 
-def drop_panel(steps: Sequence[ChainStep], margin: float, fill: float) -> DropPanel:
+def drop_panel(steps: Sequence[ChainStep], margin: float, fill: float, terms: Terms = CLASSIFICATION) -> DropPanel:
     """Sorts the languages by the largest drop after any step; those without a single measured drop come last."""
     tags = sorted(steps[-1].languages, key=lambda tag: -_worst_drop(steps[1:], tag))
-    return DropPanel(tuple(steps[1:]), tuple(tags), margin, fill)
+    return DropPanel(tuple(steps[1:]), tuple(tags), margin, fill, terms)
 
 
 def draw_drop_panel(figure: Figure, panel: DropPanel) -> None:
@@ -203,9 +209,11 @@ def _draw_failure(axes: Axes, row: float, reason: str, panel: DropPanel) -> None
 
 def _title(figure: Figure, panel: DropPanel) -> None:
     width, height = figure.get_size_inches()
-    told = "Drop in accuracy at each step, in points against the step before; signs: the verdict against the baseline"
+    told = panel.terms.told(
+        "Drop in accuracy at each step, in points against the step before; signs: the verdict against the baseline"
+    )
     for text, below, size, colour, weight in (
-        ("Which language pays at which step", 0.1, TEXT_SIZE + 1.5, INK, "bold"),
+        (panel.terms.told("Which language pays at which step"), 0.1, TEXT_SIZE + 1.5, INK, "bold"),
         (told, 0.32, SMALL_SIZE, MUTED, "normal"),
     ):
         figure.text(
@@ -218,7 +226,7 @@ def _draw_legend(figure: Figure, panel: DropPanel, scale: Normalize) -> None:
     ticks = {-limit: points(-limit), 0.0: "0", limit: points(limit)}
     draw_colour_bar(figure, (0.4, 0.45, 1.8), COLOURS, scale, "gain   \N{LEFT RIGHT ARROW}   drop, points", ticks)
     signs = (
-        *sign_words(panel.margin),
+        *sign_words(panel.margin, panel.terms),
         "framed: harmed for the first time",
         f"{ABSENT}  not measured",
     )

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from leanglot.charts.labels import drawable
 from leanglot.charts.overview import accuracy_range
-from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, ratio
+from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, ratio, score
 from leanglot.charts.style import (
     GRID,
     INK,
@@ -26,8 +26,9 @@ from leanglot.charts.style import (
     style,
 )
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import Terms, terms_of
 from leanglot.stats.means import interval_of_mean
-from leanglot.techniques import Distillation
+from leanglot.techniques import Distillation, SequenceDistillation
 
 _COLUMN: Final = 1.45
 _LEFT: Final = 0.85
@@ -58,6 +59,7 @@ def draw(report: RunReport) -> Figure:
     Returns:
         A figure of its own, wider the more students there are.
     """
+    terms = terms_of(report.metric)
     teacher = next((each for each in report.candidates if each.name == report.baseline), None)
     shown = [each for each in (teacher, *students(report)) if each is not None]
     width = _LEFT + max(4.6, _COLUMN * len(shown)) + _RIGHT
@@ -68,18 +70,18 @@ def draw(report: RunReport) -> Figure:
         accuracy.set_zorder(time.get_zorder() + 1)
         accuracy.patch.set_visible(False)
         _draw_times(time, shown, report)
-        _draw_accuracies(accuracy, shown)
+        _draw_accuracies(accuracy, shown, terms)
         _name_columns(accuracy, shown, report)
         headline(
             figure,
             "A teacher and its students",
-            "Marks: accuracy with 95% intervals (left). Bars: median latency of one text (right).",
+            _marks(terms),
         )
-        _draw_legend(figure)
+        _draw_legend(figure, terms)
         figure.text(
             0.25 / width,
             0.16 / figure.get_figheight(),
-            f"Worst: the least accurate language of at least {_FEW} examples. Mean: languages taken as independent.",
+            _note(terms),
             color=MUTED,
             size=SMALL_SIZE,
         )
@@ -87,9 +89,24 @@ def draw(report: RunReport) -> Figure:
     return figure
 
 
+def _marks(terms: Terms) -> str:
+    marks = "mean and worst" if terms.translates else "accuracy with 95% intervals"
+    left = f"{terms.quality}, {marks}" if terms.translates else marks
+    return f"Marks: {left} (left). Bars: median latency of one text (right)."
+
+
+def _note(terms: Terms) -> str:
+    worst = terms.told(f"Worst: the least accurate language of at least {_FEW} examples.")
+    return worst if terms.translates else f"{worst} Mean: languages taken as independent."
+
+
 def _learned(candidate: Candidate) -> bool:
     # With alpha 0 nothing is learned from the teacher: that is fine-tuning.
-    return any(isinstance(step, Distillation) and step.alpha > 0 for step in candidate.recipe)
+    return any(
+        (isinstance(step, Distillation) and step.alpha > 0)
+        or (isinstance(step, SequenceDistillation) and (step.targets != "references" or step.word > 0))
+        for step in candidate.recipe
+    )
 
 
 def _median(candidate: Candidate) -> float | None:
@@ -109,10 +126,13 @@ def _draw_times(axes: Axes, shown: Sequence[Candidate], report: RunReport) -> No
     axes.tick_params(length=0, labelcolor=MUTED, labelsize=SMALL_SIZE)
 
 
-def _mean(candidate: Candidate) -> tuple[float, float, float] | None:
-    """Mean over the languages with its interval; None unless every language has both."""
+def _mean(candidate: Candidate, terms: Terms) -> tuple[float, float, float] | None:
+    """Mean over the languages with its interval, which scores of translations have none of; None unless all have it."""
     rows = list(candidate.languages.values())
     values = [row.candidate for row in rows if row.candidate is not None]
+    if terms.translates:
+        mean = sum(values) / len(values) if values and len(values) == len(rows) else None
+        return None if mean is None else (mean, mean, mean)
     lows = [row.accuracy_low for row in rows if row.accuracy_low is not None]
     highs = [row.accuracy_high for row in rows if row.accuracy_high is not None]
     if not rows or not len(rows) == len(values) == len(lows) == len(highs):
@@ -120,15 +140,19 @@ def _mean(candidate: Candidate) -> tuple[float, float, float] | None:
     return (sum(values) / len(values), *interval_of_mean(values, lows, highs))
 
 
-def _worst(candidate: Candidate) -> tuple[str, float, float, float] | None:
+def _worst(candidate: Candidate, terms: Terms) -> tuple[str, float, float, float] | None:
     """The least accurate language with enough examples, with its interval."""
-    known = {
-        tag: (row.candidate, row.accuracy_low, row.accuracy_high)
+    rows = {
+        tag: (row.candidate, row.candidate, row.candidate)
+        if terms.translates
+        else (row.candidate, row.accuracy_low, row.accuracy_high)
         for tag, row in candidate.languages.items()
         if row.n >= _FEW
-        and row.candidate is not None
-        and row.accuracy_low is not None
-        and row.accuracy_high is not None
+    }
+    known = {
+        tag: (value, low, high)
+        for tag, (value, low, high) in rows.items()
+        if value is not None and low is not None and high is not None
     }
     if not known:
         return None
@@ -136,8 +160,8 @@ def _worst(candidate: Candidate) -> tuple[str, float, float, float] | None:
     return (tag, *known[tag])
 
 
-def _draw_accuracies(axes: Axes, shown: Sequence[Candidate]) -> None:
-    means, worst = [_mean(each) for each in shown], [_worst(each) for each in shown]
+def _draw_accuracies(axes: Axes, shown: Sequence[Candidate], terms: Terms) -> None:
+    means, worst = [_mean(each, terms) for each in shown], [_worst(each, terms) for each in shown]
     ends = [value for each in means if each for value in each] + [value for each in worst if each for value in each[1:]]
     low, high = accuracy_range(ends)
     # The sizes stand below the marks, on the bars.
@@ -145,14 +169,14 @@ def _draw_accuracies(axes: Axes, shown: Sequence[Candidate]) -> None:
     axes.set_xlim(-0.6, len(shown) - 0.4)
     for position, (mean, lowest) in enumerate(zip(means, worst, strict=True)):
         if mean is not None:
-            _mark(axes, position - 0.13, mean, _MEAN, "o", percent(mean[0]), -1)
+            _mark(axes, position - 0.13, mean, _MEAN, "o", score(mean[0], terms), -1)
         if lowest is not None:
             name = drawable(lowest[0], 9)
-            _mark(axes, position + 0.13, lowest[1:], _LOWEST, "v", f"{name} {percent(lowest[1])}", 1)
+            _mark(axes, position + 0.13, lowest[1:], _LOWEST, "v", f"{name} {score(lowest[1], terms)}", 1)
         if mean is None and lowest is None:
             axes.text(position, sum(axes.get_ylim()) / 2, ABSENT, ha="center", color=MUTED, style="italic")
-    axes.set_ylabel("accuracy", fontsize=SMALL_SIZE)
-    axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0) if value <= 1 + 1e-9 else "")
+    axes.set_ylabel(terms.quality, fontsize=SMALL_SIZE)
+    axes.yaxis.set_major_formatter(lambda value, _: score(value, terms, 0) if value <= 1 + 1e-9 else "")
     axes.tick_params(labelsize=SMALL_SIZE, length=0)
     axes.grid(axis="y", color=GRID)
     axes.spines[:].set_visible(False)
@@ -187,10 +211,12 @@ def _name_columns(axes: Axes, shown: Sequence[Candidate], report: RunReport) -> 
         lines_below(axes, position, lines)
 
 
-def _draw_legend(figure: Figure) -> None:
+def _draw_legend(figure: Figure, terms: Terms) -> None:
     handles = [
-        Line2D([], [], color=_MEAN, marker="o", markersize=6, linewidth=1.3, label="mean over the languages"),
-        Line2D([], [], color=_LOWEST, marker="v", markersize=6, linewidth=1.3, label="worst language"),
+        Line2D(
+            [], [], color=_MEAN, marker="o", markersize=6, linewidth=1.3, label=terms.told("mean over the languages")
+        ),
+        Line2D([], [], color=_LOWEST, marker="v", markersize=6, linewidth=1.3, label=terms.told("worst language")),
         Patch(color=_TEACHER_BAR, alpha=_STRENGTH, label="latency: teacher"),
         Patch(color=_STUDENT_BAR, alpha=_STRENGTH, label="students"),
     ]

@@ -11,9 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from leanglot.charts.labels import drawable
 from leanglot.charts.point_labels import PointLabel, label_points
-from leanglot.charts.quantities import percent, ratio
+from leanglot.charts.quantities import ratio, score
 from leanglot.charts.style import GRID, MUTED, SMALL_SIZE, STATUS_COLOUR, SURFACE, panel_title
 from leanglot.results.records import Candidate, Status
+from leanglot.results.terms import CLASSIFICATION, Terms
 
 _LARGEST_BUBBLE: Final = 420.0  # square points
 _SMALLEST_BUBBLE: Final = 26.0
@@ -30,7 +31,7 @@ class _Point:
     pareto: bool
 
 
-def draw_tradeoff(axes: Axes, candidates: Sequence[Candidate]) -> None:
+def draw_tradeoff(axes: Axes, candidates: Sequence[Candidate], terms: Terms = CLASSIFICATION) -> None:
     """Draws speed-up against accuracy: bubbles by size, the front of both axes, a label for each point.
 
     Candidates without one of the two numbers cannot stand anywhere and are named below the panel instead.
@@ -38,10 +39,11 @@ def draw_tradeoff(axes: Axes, candidates: Sequence[Candidate]) -> None:
     Args:
         axes: The panel, already at its final place, since labels are placed by the pixel.
         candidates: All candidates, the baseline among them.
+        terms: The words of the run.
     """
     points = _points(candidates)
     missing = [each.name for each in candidates if each.speedup is None or each.accuracy is None]
-    _title(axes, missing)
+    _title(axes, missing, terms)
     axes.spines[:].set_color(GRID)
     axes.tick_params(length=0)
     if not points:
@@ -49,7 +51,7 @@ def draw_tradeoff(axes: Axes, candidates: Sequence[Candidate]) -> None:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "n/a: no candidate has both numbers", ha="center", va="center", color=MUTED)
         return
-    _set_limits(axes, points)
+    _set_limits(axes, points, terms)
     front = [points[index] for index in speed_front([(point.speedup, point.accuracy) for point in points])]
     _draw_front(axes, front)
     for order, point in enumerate(points):
@@ -97,8 +99,12 @@ def _points(candidates: Sequence[Candidate]) -> list[_Point]:
     return sorted(points, key=lambda point: -point.area)
 
 
-def _title(axes: Axes, missing: Sequence[str]) -> None:
-    panel_title(axes, "Accuracy against speed-up", "bubble area: size; line: best accuracy at each speed")
+def _title(axes: Axes, missing: Sequence[str], terms: Terms) -> None:
+    panel_title(
+        axes,
+        terms.told("Accuracy against speed-up"),
+        terms.told("bubble area: size; line: best accuracy at each speed"),
+    )
     notes = ["filled: on the Pareto front of latency, size and worst drop"]
     if missing:
         notes.append(f"left out, no numbers: {drawable(', '.join(missing), 46)}")
@@ -114,7 +120,7 @@ def _title(axes: Axes, missing: Sequence[str]) -> None:
         )
 
 
-def _set_limits(axes: Axes, points: Sequence[_Point]) -> None:
+def _set_limits(axes: Axes, points: Sequence[_Point], terms: Terms) -> None:
     speeds = [point.speedup for point in points]
     accuracies = [point.accuracy for point in points]
     speed_margin = 0.22 * max(0.5, max(speeds) - min(speeds))
@@ -126,7 +132,7 @@ def _set_limits(axes: Axes, points: Sequence[_Point]) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: ratio(value))
     # Ticks half a tenth of a point apart need the second decimal to be told apart.
     decimals = 2 if max(accuracies) - min(accuracies) < 0.004 else 1
-    axes.yaxis.set_major_formatter(lambda value, _: percent(value, decimals) if value <= 1 + 1e-9 else "")
+    axes.yaxis.set_major_formatter(lambda value, _: score(value, terms, decimals) if value <= 1 + 1e-9 else "")
     axes.tick_params(labelsize=SMALL_SIZE, labelcolor=MUTED)
     axes.grid(visible=True)
     axes.set_xlabel("speed-up", fontsize=SMALL_SIZE)

@@ -22,6 +22,7 @@ from leanglot.charts.style import (
     place,
     style,
 )
+from leanglot.results.terms import CLASSIFICATION, TRANSLATION, Terms
 from leanglot.results.training import TrainingFacts
 
 _WORST_COLOUR: Final = "#c8582a"
@@ -56,22 +57,36 @@ def draw(name: str, facts: TrainingFacts) -> Figure:
                 _draw_accuracy(axes, facts)
             else:
                 _draw_loss(axes, facts)
-        examples = sum(facts.examples.values())
+        examples, terms = sum(facts.examples.values()), _terms(facts)
         headline(
             figure,
             f"Training of {drawable(name, 40)}",
-            f"{count(examples)} examples in {len(facts.examples)} languages, {count(facts.epochs[-1].step)} steps",
+            f"{count(examples)} {terms.example}s in {len(facts.examples)} {terms.language}s, "
+            f"{count(facts.epochs[-1].step)} steps",
         )
         _draw_legend(figure, facts)
         figure.draw_without_rendering()
     return figure
 
 
+def _terms(facts: TrainingFacts) -> Terms:
+    """The words of what was trained for: only translation distils sequences."""
+    return TRANSLATION if facts.technique == "distil-sequence" else CLASSIFICATION
+
+
 def _draw_legend(figure: Figure, facts: TrainingFacts) -> None:
     handles = [
-        Line2D([], [], color=INK, linewidth=2.4, marker="o", markersize=4, label="mean over the languages"),
+        Line2D(
+            [],
+            [],
+            color=INK,
+            linewidth=2.4,
+            marker="o",
+            markersize=4,
+            label=_terms(facts).told("mean over the languages"),
+        ),
         Line2D([], [], color=_WORST_COLOUR, linewidth=1.5, label="worst at the end"),
-        Line2D([], [], color=STATUS_COLOUR["baseline"], linewidth=0.8, label="other languages"),
+        Line2D([], [], color=STATUS_COLOUR["baseline"], linewidth=0.8, label=_terms(facts).told("other languages")),
     ]
     if facts.kept is not None and facts.kept is not facts.epochs[-1]:
         handles.append(Line2D([], [], color=_KEPT_COLOUR, linestyle=(0, (5, 2)), label="weights taken"))
@@ -79,7 +94,8 @@ def _draw_legend(figure: Figure, facts: TrainingFacts) -> None:
 
 
 def _draw_accuracy(axes: Axes, facts: TrainingFacts) -> None:
-    panel_title(axes, "Held-out examples answered right", "none of them trained on or judged")
+    title = "Held-out tokens predicted right" if _terms(facts).translates else "Held-out examples answered right"
+    panel_title(axes, title, "none of them trained on or judged")
     lines = {tag: [100 * epoch.held_out[tag].accuracy for epoch in facts.epochs] for tag in facts.epochs[-1].held_out}
     means = [100 * (epoch.mean or 0.0) for epoch in facts.epochs]
     _draw_lines(axes, facts, lines, means, lambda value: percent(value / 100), lowest=True)

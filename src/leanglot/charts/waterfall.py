@@ -28,6 +28,7 @@ from leanglot.charts.style import (
     write_in_row,
 )
 from leanglot.results.records import RunReport
+from leanglot.results.terms import terms_of
 
 _WIDTH: Final = 12.3
 _HEAD: Final = 1.75  # inches for headline, legend and the panels' titles
@@ -122,7 +123,7 @@ def draw(report: RunReport, name: str) -> Figure:
         RunError: When the report has no such chain, or the chain names candidates that it does not have.
     """
     steps = chain_steps(report, name)
-    panel = drop_panel(steps, report.margin, _WIDTH)
+    panel = drop_panel(steps, report.margin, _WIDTH, terms_of(report.metric))
     with style():
         width = max(_WIDTH, panel.width)
         height = ROW * (len(steps) + 1 + _APART)

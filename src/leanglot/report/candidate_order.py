@@ -6,7 +6,7 @@ from typing import Final
 
 from leanglot.report.format import plain
 from leanglot.report.summary import accuracy_change, drop_of, group_languages, worst_language
-from leanglot.report.tables import COLUMNS
+from leanglot.report.tables import shown_columns
 from leanglot.results.records import Candidate, Latency, RunReport, Status
 
 FIXED_COLUMNS: Final = ("candidate", "status", "safe", "harmed", "not proven")
@@ -34,7 +34,7 @@ def sorting_values(report: RunReport, candidate: Candidate) -> tuple[float | str
         None if groups is None else len(groups.safe),
         None if groups is None else len(groups.harmed),
         None if groups is None else len(groups.unproven),
-        *(_number(report, candidate, column) for column in COLUMNS),
+        *(_number(report, candidate, column) for column in shown_columns(report)),
     )
 
 

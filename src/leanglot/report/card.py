@@ -7,6 +7,7 @@ from leanglot.charts.quantities import ABSENT, count, percent, points, smaller
 from leanglot.charts.steps import recipe_words
 from leanglot.errors import RunError
 from leanglot.report.card_metadata import Origin, card_metadata
+from leanglot.report.card_translation import pair_quality_part, translator_loading
 from leanglot.report.format import in_points, language, moment, more_examples, plural, speed
 from leanglot.report.markdown_parts import code, escape
 from leanglot.report.summary import (
@@ -18,6 +19,7 @@ from leanglot.report.summary import (
 )
 from leanglot.report.tables import Column, candidate_table
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import terms_of
 
 CARD_NAME: Final = "card.md"
 _NOTHING_KNOWN: Final = Origin()
@@ -72,9 +74,9 @@ def render_card(report: RunReport, candidate: Candidate, origin: Origin = _NOTHI
         _use(origin),
         "## How it was made\n\n" + _made(report, candidate),
         "## Size and speed\n\n" + _measured(report, candidate),
-        "## Quality by language\n\n" + _languages(report, candidate),
+        _quality(report, candidate),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(report, candidate)),
-        "## How to load it\n\n" + _loading(candidate),
+        "## How to load it\n\n" + (_loading(candidate) if report.metric is None else translator_loading(candidate)),
         "## What it was judged on\n\n" + _data(report),
     ]
     return "\n\n".join(parts) + "\n"
@@ -85,7 +87,8 @@ def _opening(report: RunReport, candidate: Candidate) -> str:
     if candidate.name == report.baseline:
         return f"{model} as it is: the baseline that its compressed versions are compared with."
     return (
-        f"{model}, compressed: **{speed(candidate.speedup)}, {smaller(candidate.size_reduction)}, accuracy "
+        f"{model}, compressed: **{speed(candidate.speedup)}, {smaller(candidate.size_reduction)}, "
+        f"{terms_of(report.metric).quality} "
         f"{in_points(accuracy_change(report, candidate), signed=True)}** against the model that it was made from. "
         f"{escape(candidate.reason or '')}".rstrip()
     )
@@ -104,11 +107,12 @@ def _made(report: RunReport, candidate: Candidate) -> str:
     lines = [f"{number}. {escape(words)}" for number, words in enumerate(steps, 1)]
     told = [f"Made from {escape(report.model)} for {candidate.runtime}" + (" in these steps:" if lines else ".")]
     told += ["\n".join(lines)] if lines else []
+    terms = terms_of(report.metric)
     for facts in candidate.training:
         examples = sum(facts.examples.values())
         told.append(
-            f"Trained ({escape(facts.technique)}) on {plural(examples, 'example')} in "
-            f"{plural(len(facts.examples), 'language')}; fewest: {_fewest(facts.examples)}."
+            f"Trained ({escape(facts.technique)}) on {plural(examples, terms.example)} in "
+            f"{plural(len(facts.examples), terms.language)}; fewest: {_fewest(facts.examples)}."
         )
     return "\n\n".join(told)
 
@@ -133,6 +137,12 @@ def _measured(report: RunReport, candidate: Candidate) -> str:
         f"{', '.join(f'{escape(name)} {escape(version)}' for name, version in machine.versions.items())}. "
         f"{ABSENT}: not measured, or from too few calls."
     )
+
+
+def _quality(report: RunReport, candidate: Candidate) -> str:
+    if report.metric is None:
+        return "## Quality by language\n\n" + _languages(report, candidate)
+    return "## Quality by language pair\n\n" + pair_quality_part(report, candidate)
 
 
 def _languages(report: RunReport, candidate: Candidate) -> str:
@@ -179,7 +189,7 @@ def _limits(report: RunReport, candidate: Candidate) -> Iterator[str]:
                 f"Not proven to be as good as {escape(report.model)} within {in_points(report.margin)}: "
                 f"{escape(named)}. The test data are too few to tell; that is no pass."
             )
-    yield "Nothing is known of languages that are not in the table."
+    yield f"Nothing is known of {terms_of(report.metric).language}s that are not in the table."
     cut = {language(tag): own.truncated for tag, own in candidate.languages.items() if own.truncated}
     if cut:
         named = ", ".join(f"{tag} {count(number)}" for tag, number in cut.items())
@@ -193,8 +203,7 @@ def _loading(candidate: Candidate) -> str:
     told = {
         "onnxruntime": "`model.onnx` with `tokenizer.json` also loads with plain onnxruntime and tokenizers.",
         "openvino": "`model.xml` with `tokenizer.json` also loads with plain OpenVINO and tokenizers.",
-        "pytorch": "",
-    }[candidate.runtime]
+    }.get(candidate.runtime, "")
     lines = [
         "```python",
         "import leanglot",
@@ -208,16 +217,21 @@ def _loading(candidate: Candidate) -> str:
 
 def _data(report: RunReport) -> str:
     data = report.data
-    labels = ", ".join(map(escape, data.labels[:_LABELS_LISTED]))
-    more = len(data.labels) - _LABELS_LISTED
+    terms = terms_of(report.metric)
     grouped = f", in {plural(sum(data.groups.values()), 'group')}" if data.groups else ""
     told = (
-        f"{escape(data.source)}: {plural(sum(data.examples.values()), 'example')}{grouped}, "
-        f"{plural(len(data.examples), 'language')}; SHA-256 of the examples {code(data.digest[:16])}…. "
-        f"{plural(len(data.labels), 'label')}: {labels}{f' and {more} more' if more > 0 else ''}. "
-        f"Measured {moment(report.created_at)}."
+        f"{escape(data.source)}: {plural(sum(data.examples.values()), terms.example)}{grouped}, "
+        f"{plural(len(data.examples), terms.language)}; SHA-256 of the {terms.example}s {code(data.digest[:16])}…. "
+        f"{_labels(data.labels)}Measured {moment(report.created_at)}."
     )
     return "\n".join([told, *(f"\n- {escape(note)}" for note in data.notes)])
+
+
+def _labels(labels: tuple[str, ...]) -> str:
+    if not labels:
+        return ""
+    listed, more = ", ".join(map(escape, labels[:_LABELS_LISTED])), len(labels) - _LABELS_LISTED
+    return f"{plural(len(labels), 'label')}: {listed}{f' and {more} more' if more > 0 else ''}. "
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

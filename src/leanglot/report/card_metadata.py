@@ -4,20 +4,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import yaml
 
 from leanglot.errors import ConfigError, ModelError
+from leanglot.languages import split_pair
 from leanglot.report.format import language
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import METRIC_WORD
 from leanglot.techniques import (
     Distillation,
     HalfPrecision,
     Int8,
+    MetricName,
+    MixedInt8,
     PostTraining,
     QuantizationAware,
     Recipe,
+    SequenceDistillation,
     TrimVocabulary,
     WeightOnly,
 )
@@ -29,7 +34,8 @@ _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _LICENSE: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _DIGITS: Final = 6
 _TASK: Final = {"type": "text-classification", "name": "Text Classification"}
-_LIBRARIES: Final = {"onnxruntime": "onnx", "openvino": "openvino"}
+_TRANSLATION: Final = {"type": "translation", "name": "Translation"}
+_LIBRARIES: Final = {"onnxruntime": "onnx", "openvino": "openvino", "ctranslate2": "ctranslate2"}
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,9 @@ def card_metadata(report: RunReport, candidate: Candidate, origin: Origin) -> st
         "license": origin.license,
         "base_model": origin.base_model,
         "library_name": _library(candidate),
-        "pipeline_tag": _TASK["type"],
+        "pipeline_tag": _task(report)["type"],
         "tags": list(_tags(candidate)),
-        "metrics": ["accuracy", "f1"] if results else [],
+        "metrics": _metric_names(report) if results else [],
         "model-index": [{"name": candidate.name, "results": results}] if results else [],
     }
     kept = {name: value for name, value in values.items() if value}
@@ -126,7 +132,17 @@ def card_metadata(report: RunReport, candidate: Candidate, origin: Origin) -> st
 
 def _languages(candidate: Candidate) -> list[str]:
     """Two- or three-letter codes, as the hub asks for: without script and region."""
-    return sorted({tag.split("-")[0] for tag in candidate.languages})
+    tags = [side for tag in candidate.languages for side in split_pair(tag) or (tag,)]
+    return sorted({tag.split("-")[0] for tag in tags})
+
+
+def _task(report: RunReport) -> dict[str, str]:
+    return _TASK if report.metric is None else _TRANSLATION
+
+
+def _metric_names(report: RunReport) -> list[str]:
+    """The hub's names of the metrics that results are given in."""
+    return ["accuracy", "f1"] if report.metric is None else list(get_args(MetricName))
 
 
 def _library(candidate: Candidate) -> str:
@@ -150,11 +166,12 @@ def _techniques(recipe: Recipe) -> Iterator[str]:
         return any(isinstance(step, kinds) for step in recipe)
 
     named = {
-        "quantized": has(Int8, WeightOnly, QuantizationAware),
-        "int8": has(Int8, QuantizationAware),
+        "quantized": has(Int8, MixedInt8, WeightOnly, QuantizationAware),
+        "int8": has(Int8, MixedInt8, QuantizationAware),
         "half-precision": has(HalfPrecision),
-        "pruned": makes_zeros(recipe) or any(step.technique in {"heads", "ffn", "layers"} for step in recipe),
-        "distilled": has(Distillation),
+        "pruned": makes_zeros(recipe)
+        or any(step.technique in {"heads", "ffn", "layers", "side-layers"} for step in recipe),
+        "distilled": has(Distillation, SequenceDistillation),
         "trimmed-vocabulary": has(TrimVocabulary),
     }
     return (name for name, holds in named.items() if holds)
@@ -164,6 +181,9 @@ def _results(report: RunReport, candidate: Candidate) -> Iterator[dict[str, Any]
     """Results in the hub's schema, over all languages first; a metric that is not known is left out."""
     source = report.data.source
     dataset = {"type": re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).stem).strip("-.") or "data"}
+    if report.metric is not None:
+        yield from _pair_results(report, candidate, dataset)
+        return
     overall = _metrics(candidate.accuracy, candidate.macro_f1)
     if overall:
         yield {"task": dict(_TASK), "dataset": {**dataset, "name": f"{source}, all languages"}, "metrics": overall}
@@ -171,6 +191,21 @@ def _results(report: RunReport, candidate: Candidate) -> Iterator[dict[str, Any]
         if metrics := _metrics(own.candidate, own.macro_f1):
             placed = {**dataset, "name": f"{source}, {language(tag)}", "config": tag}
             yield {"task": dict(_TASK), "dataset": placed, "metrics": metrics}
+
+
+def _pair_results(report: RunReport, candidate: Candidate, dataset: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """ChrF and BLEU of each language pair in points of 100, as the hub's metrics of these names are."""
+    pairs = {} if candidate.translation is None else candidate.translation.pairs
+    for tag, own in pairs.items():
+        values = ((name, getattr(own, name)) for name in get_args(MetricName))
+        metrics = [
+            {"type": name, "value": round(100 * value, _DIGITS), "name": METRIC_WORD[name]}
+            for name, value in values
+            if value is not None
+        ]
+        if metrics:
+            placed = {**dataset, "name": f"{report.data.source}, {language(tag)}", "config": tag}
+            yield {"task": dict(_TRANSLATION), "dataset": placed, "metrics": metrics}
 
 
 def _metrics(accuracy: float | None, f1: float | None) -> list[dict[str, Any]]:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, percent, points, ratio
+from leanglot.charts.quantities import ABSENT, megabytes, milliseconds, points, ratio, score
 from leanglot.charts.steps import ChainStep, Change, chain_steps, size_words
 from leanglot.charts.style import VERDICT_SIGN
 from leanglot.report.format import concerned, language, plain
 from leanglot.report.summary import group_languages
 from leanglot.report.tables import REFERENCE
 from leanglot.results.records import RunReport
+from leanglot.results.terms import Terms, terms_of
 
 StepColumn = Literal[
     "size", "change in size", "median", "speed-up so far", "speed-up of the step", "accuracy", "worst at the step"
@@ -95,12 +96,15 @@ def chain_tables(report: RunReport) -> tuple[ChainTable, ...]:
     tables = []
     for name in report.chains:
         steps = chain_steps(report, name)
-        tables.append(ChainTable(name, tuple(_row(report, step) for step in steps), _absences(steps)))
+        tables.append(
+            ChainTable(name, tuple(_row(report, step) for step in steps), _absences(steps, terms_of(report.metric)))
+        )
     return tuple(tables)
 
 
 def _row(report: RunReport, step: ChainStep) -> StepRow:
-    cells = {column: _TEXTS[column](step) for column in STEP_COLUMNS}
+    terms = terms_of(report.metric)
+    cells = {column: _TEXTS[column](step, terms) for column in STEP_COLUMNS}
     if not step.languages:
         return StepRow(step, {**cells, **dict.fromkeys(_COMPARED, REFERENCE)}, None, ())
     groups = group_languages(report, step.candidate)
@@ -143,18 +147,18 @@ def _median(step: ChainStep) -> str:
     return milliseconds(None if latency is None else latency.p50)
 
 
-_TEXTS: Final[dict[StepColumn, Callable[[ChainStep], str]]] = {
-    "size": lambda step: megabytes(step.candidate.size_bytes),
-    "change in size": _change_in_size,
-    "median": _median,
-    "speed-up so far": lambda step: ratio(step.candidate.speedup),
-    "speed-up of the step": _speedup_of_step,
-    "accuracy": lambda step: percent(step.candidate.accuracy),
-    "worst at the step": _worst,
+_TEXTS: Final[dict[StepColumn, Callable[[ChainStep, Terms], str]]] = {
+    "size": lambda step, _: megabytes(step.candidate.size_bytes),
+    "change in size": lambda step, _: _change_in_size(step),
+    "median": lambda step, _: _median(step),
+    "speed-up so far": lambda step, _: ratio(step.candidate.speedup),
+    "speed-up of the step": lambda step, _: _speedup_of_step(step),
+    "accuracy": lambda step, terms: score(step.candidate.accuracy, terms),
+    "worst at the step": lambda step, _: _worst(step),
 }
 
 
-def _absences(steps: Sequence[ChainStep]) -> tuple[str, ...]:
+def _absences(steps: Sequence[ChainStep], terms: Terms) -> tuple[str, ...]:
     """Why numbers are absent, one sentence per reason with all whom it concerns."""
     found: list[tuple[str, str]] = []
     for step in steps:
@@ -169,5 +173,6 @@ def _absences(steps: Sequence[ChainStep]) -> tuple[str, ...]:
         }
         found += [(what, plain(step.candidate.name)) for what, value in missing.items() if value is None]
     return tuple(
-        f"{ABSENT} for {', '.join(names)}: no {what} was measured." for what, names in concerned(found).items()
+        f"{ABSENT} for {', '.join(names)}: no {terms.told(what)} was measured."
+        for what, names in concerned(found).items()
     )

@@ -10,6 +10,7 @@ from leanglot.decide.wording import names
 from leanglot.report.format import language, plural
 from leanglot.results.pricing import BreakEven, MonthlyCost, Pricing
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import Terms, terms_of
 
 COST_COLUMNS: Final = ("machines", "errors", "total", "interval", "per million", "chance cheapest")
 COST_HEADINGS: Final = ("machines", "errors", "total", "95% interval", "per million", "cheapest?")
@@ -64,7 +65,7 @@ def cost_table(report: RunReport) -> CostTable | None:
     Args:
         report: The run.
     """
-    pricing = report.pricing
+    pricing, terms = report.pricing, terms_of(report.metric)
     if pricing is None:
         return None
     priced = [(each, each.monthly_cost) for each in report.candidates if each.status != "failed"]
@@ -73,7 +74,7 @@ def cost_table(report: RunReport) -> CostTable | None:
     return CostTable(
         rows=tuple(rows),
         title=f"Cost in a month of {pricing.costs.monthly_predictions:,.0f} predictions",
-        assumptions=_assumptions(pricing),
+        assumptions=_assumptions(pricing, terms),
         changes=break_even_sentences(pricing),
         remarks=(*_largest(rows, pricing), *_unknown(pricing), *pricing.notes, f"{pricing.method}."),
     )
@@ -131,7 +132,7 @@ def _money(amount: float | None, sign: str) -> str:
     return ABSENT if amount is None else money(amount, sign)
 
 
-def _assumptions(pricing: Pricing) -> str:
+def _assumptions(pricing: Pricing, terms: Terms) -> str:
     costs = pricing.costs
     parts = []
     machines, peak = costs.infrastructure, costs.peak_per_second()
@@ -144,7 +145,7 @@ def _assumptions(pricing: Pricing) -> str:
         )
     if costs.monthly_infra:
         parts.append(f"monthly figures for {names(list(costs.monthly_infra))}")
-    return f"Priced with {' and '.join(parts)}, and errors in {plural(len(costs.shares), 'language')}."
+    return f"Priced with {' and '.join(parts)}, and errors in {plural(len(costs.shares), terms.language)}."
 
 
 def _number(value: float) -> str:

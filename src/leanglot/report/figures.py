@@ -1,7 +1,7 @@
 """Charts inside the page: SVG pictures that follow the reader's light or dark theme, with texts in their place."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from leanglot.errors import RunError
 from leanglot.report.format import plain
 from leanglot.report.svg import data_uri, slim, themed
 from leanglot.results.records import RunReport
+from leanglot.results.terms import Terms, terms_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Picture:
 TABLED: Final = frozenset({"drop_heatmap"})
 """Charts that the page has as a table with the same numbers."""
 
-TEXTS: Final[Mapping[str, ChartText]] = {
+_NAME: Final = "\N{LEFT-POINTING ANGLE BRACKET}name\N{RIGHT-POINTING ANGLE BRACKET}"
+"""Stands for a candidate's name while the words around it are chosen."""
+
+TEXTS: Final[dict[str, ChartText]] = {
     "overview": ChartText(
         "What is gained and paid",
         "Four panels over all candidates: bars of the median latency with speed-ups, bars of the accuracy with the "
@@ -119,6 +123,23 @@ TEXTS: Final[Mapping[str, ChartText]] = {
 }
 
 
+TRANSLATION_TEXTS: Final[dict[str, ChartText]] = {
+    "language_accuracy": ChartText(
+        "Accuracy by language",
+        "One row per language: the accuracy of the baseline and of one candidate, the number of examples, the drop and "
+        "the verdict. The verdict tables below have the same numbers, with the intervals of the drops.",
+        "The verdict comes from the paired bootstrap on the same examples. Languages are not ranked by their accuracy.",
+    ),
+    "teacher": ChartText(
+        "The teacher beside its students",
+        "For the teacher and each student: a bar for the median latency, and marks for the mean accuracy over the "
+        "languages and for the worst language. The table of candidates has the same numbers.",
+        "Two axes: accuracy on the left, latency on the right, each with its own scale.",
+    ),
+}
+"""Where a score of translations has no interval of its own."""
+
+
 def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Picture, ...]:
     """The charts for the page.
 
@@ -129,10 +150,13 @@ def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Pict
     Raises:
         RunError: When a file cannot be read or is not an SVG picture with a size.
     """
-    steps = {name: _steps_text(candidate) for name, candidate in waterfalls(report).items()}
-    courses = {name: _training_text(candidate) for name, (candidate, _) in trainings(report).items()}
-    ways = {name: _impact_text(candidate) for name, candidate in impacts(report).items()}
-    texts = {**TEXTS, **steps, **ways, **courses}
+    terms = terms_of(report.metric)
+    trained = _translation_training_text if terms.translates else _training_text
+    steps = {name: _in_terms(_steps_text, candidate, terms) for name, candidate in waterfalls(report).items()}
+    courses = {name: _in_terms(trained, candidate, terms) for name, (candidate, _) in trainings(report).items()}
+    ways = {name: _in_terms(_impact_text, candidate, terms) for name, candidate in impacts(report).items()}
+    fixed = TEXTS | TRANSLATION_TEXTS if terms.translates else TEXTS
+    texts = {name: _told(text, terms) for name, text in fixed.items()} | steps | ways | courses
     found = []
     for name, draw in drawings(report).items():
         text = texts.get(name) or _plain_text(name)
@@ -143,6 +167,17 @@ def pictures(report: RunReport, charts: Mapping[str, Path] | None) -> tuple[Pict
         elif name in charts:
             found.append(_picture(text, _read(charts[name]), str(charts[name])))
     return tuple(found)
+
+
+def _told(text: ChartText, terms: Terms) -> ChartText:
+    """A fixed text in the words of the run."""
+    return ChartText(*(terms.told(part) for part in (text.title, text.alt, text.caption)))
+
+
+def _in_terms(text: Callable[[str], ChartText], candidate: str, terms: Terms) -> ChartText:
+    """A text about a candidate in the words of the run, its name left as it is."""
+    told = _told(text(_NAME), terms)
+    return ChartText(*(part.replace(_NAME, plain(candidate)) for part in (told.title, told.alt, told.caption)))
 
 
 def _plain_text(name: str) -> ChartText:
@@ -181,6 +216,16 @@ def _training_text(candidate: str) -> ChartText:
         f"How the training of {plain(candidate)} went",
         f"Lines over the epochs of the training of {plain(candidate)}, one per language: the share of held-out "
         "examples answered right, and the loss on those trained on. The table of trainings has where it ended.",
+        "Held-out examples belong to the training data: they tell how training goes, and are no verdict.",
+    )
+
+
+def _translation_training_text(candidate: str) -> ChartText:
+    return ChartText(
+        f"How the training of {candidate} went",
+        f"Lines over the epochs of the training of {candidate}, one per language: the share of held-out tokens "
+        "predicted right where all tokens before are given, and the loss on what was trained on. The table of "
+        "trainings has where it ended.",
         "Held-out examples belong to the training data: they tell how training goes, and are no verdict.",
     )
 

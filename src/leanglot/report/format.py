@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from leanglot.charts.labels import language_name
 from leanglot.charts.quantities import ABSENT, count, points, ratio
 from leanglot.results.records import Goal, LanguageResult, Verdict
+from leanglot.results.terms import Terms
 
 GOAL_WORD: Final[dict[Goal, str]] = {
     "balanced": "Balanced",
@@ -20,6 +21,11 @@ GOAL_WORD: Final[dict[Goal, str]] = {
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 Told = TypeVar("Told", bound=Hashable)
 _JOINERS: Final = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
+
+
+def goal_word(goal: Goal, terms: Terms) -> str:
+    """What a goal is called; that of quality is called after what the run measures."""
+    return terms.heading if goal == "accuracy" else GOAL_WORD[goal]
 
 
 def plain(text: str) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from leanglot.charts.labels import language_tags
-from leanglot.charts.quantities import ABSENT, count, milliseconds, percent, points
+from leanglot.charts.quantities import ABSENT, count, milliseconds, percent, points, score
 from leanglot.charts.style import VERDICT_WORD
 from leanglot.report.format import chance, interval, more_examples, plain
 from leanglot.report.page_data import Column, Interval, Row
 from leanglot.report.tables import REFERENCE
 from leanglot.results.records import Candidate, LanguageResult, RunReport, VerdictKind
+from leanglot.results.terms import CLASSIFICATION, Terms, terms_of
 
 VERDICT_RANK: Final[Mapping[VerdictKind | None, float | None]] = {
     "safe": 0.0,
@@ -34,8 +35,8 @@ class _Told:
     value: Callable[[LanguageResult], float | None]
 
 
-def _percentage(value: Callable[[LanguageResult], float | None]) -> _Told:
-    return _Told(lambda each: percent(value(each)), value)
+def _percentage(value: Callable[[LanguageResult], float | None], terms: Terms = CLASSIFICATION) -> _Told:
+    return _Told(lambda each: score(value(each), terms), value)
 
 
 def _tokens(result: LanguageResult) -> str:
@@ -53,6 +54,7 @@ def _accuracy_interval(result: LanguageResult) -> str:
 
 
 _COMPARED: Final = frozenset({"verdict", "drop", "interval", "bound", "settle", "chance"})
+_OF_LABELS: Final = frozenset({"accuracy", "f1"})
 _TOLD: Final[Mapping[str, _Told]] = {
     "verdict": _Told(lambda each: VERDICT_WORD[each.verdict], lambda each: VERDICT_RANK[each.verdict]),
     "drop": _Told(lambda each: points(each.drop), lambda each: each.drop),
@@ -74,25 +76,41 @@ _TOLD: Final[Mapping[str, _Told]] = {
 
 def language_columns(report: RunReport) -> tuple[Column, ...]:
     """The columns after the language itself; the last one, the reason, is text alone."""
-    level = f"{(1 - report.alpha) * 100:g}%"
-    return (
+    level, terms = f"{(1 - report.alpha) * 100:g}%", terms_of(report.metric)
+    columns = (
         Column(key="verdict", title="Verdict", numeric=False),
-        Column(key="drop", title="Drop", hint="In percentage points on the same examples; + is a loss."),
+        Column(key="drop", title="Drop", hint=f"In {_unit(terms)} on the same {terms.example}s; + is a loss."),
         Column(key="interval", title=f"{level} interval", hint="Of the drop, two-sided, in points."),
-        Column(key="baseline", title="Baseline", hint="Its accuracy."),
-        Column(key="candidate", title="Candidate", hint="Its accuracy."),
-        Column(key="examples", title="Examples"),
-        Column(key="groups", title="Groups", hint="Independent sources of the examples."),
-        Column(key="settle", title="To settle it", hint="Further examples that would settle the verdict."),
+        Column(key="baseline", title="Baseline", hint=f"Its {terms.quality}."),
+        Column(key="candidate", title="Candidate", hint=f"Its {terms.quality}."),
+        Column(key="examples", title=terms.told("Examples")),
+        Column(key="groups", title="Groups", hint=terms.told("Independent sources of the examples.")),
+        Column(key="settle", title="To settle it", hint=terms.told("Further examples that would settle the verdict.")),
         Column(key="latency", title="Median", hint="Latency of one text, tokenization outside."),
         Column(key="tokens", title="Tokens", hint="Mean number per text."),
         Column(key="bound", title="Upper bound", extra=True, hint="One-sided; below the margin is safe."),
         Column(key="accuracy", title="Accuracy, 95%", extra=True, hint="Interval of the candidate's accuracy."),
         Column(key="f1", title="Macro F1", extra=True),
-        Column(key="truncated", title="Cut short", extra=True, hint="Examples cut at the maximum length."),
+        Column(key="truncated", title="Cut short", extra=True, hint=terms.told("Examples cut at the maximum length.")),
         Column(key="chance", title="p, Holm", extra=True),
         Column(key="reason", title="Why", numeric=False, extra=True),
     )
+    return tuple(column for column in columns if not (terms.translates and column.key in _OF_LABELS))
+
+
+def _unit(terms: Terms) -> str:
+    return "points" if terms.translates else "percentage points"
+
+
+def _told(terms: Terms) -> Mapping[str, _Told]:
+    """How the columns of a run are filled; translations have no labels, and their scores are no percentages."""
+    if not terms.translates:
+        return _TOLD
+    scores = {
+        "baseline": _percentage(lambda each: each.baseline, terms),
+        "candidate": _percentage(lambda each: each.candidate, terms),
+    }
+    return {key: scores.get(key, told) for key, told in _TOLD.items() if key not in _OF_LABELS}
 
 
 def strip_limit(rows: Sequence[Row], margin: float) -> float:
@@ -123,9 +141,9 @@ def language_rows(report: RunReport, candidate: Candidate) -> tuple[Row, ...]:
     """
     if candidate.status == "failed":
         return ()
-    is_baseline = candidate.name == report.baseline
+    is_baseline, terms = candidate.name == report.baseline, terms_of(report.metric)
     rows = [
-        _row(index, candidate.languages.get(tag), is_baseline=is_baseline)
+        _row(index, candidate.languages.get(tag), terms, is_baseline=is_baseline)
         for index, tag in enumerate(language_tags(report))
     ]
     return tuple(sorted(rows, key=_worst_first))
@@ -136,23 +154,24 @@ def _worst_first(row: Row) -> tuple[bool, float]:
     return drop is None, 0.0 if drop is None else -drop
 
 
-def _row(index: int, result: LanguageResult | None, *, is_baseline: bool) -> Row:
+def _row(index: int, result: LanguageResult | None, terms: Terms, *, is_baseline: bool) -> Row:
+    columns = _told(terms)
     if result is None:
         return Row(
             language=index,
             verdict=None,
-            texts=(VERDICT_WORD[None], *[ABSENT] * (len(_TOLD) - 1), ABSENT),
-            values=(None,) * (len(_TOLD) + 1),
+            texts=(VERDICT_WORD[None], *[ABSENT] * (len(columns) - 1), ABSENT),
+            values=(None,) * (len(columns) + 1),
             interval=None,
-            reason="This candidate has no result for this language.",
+            reason=terms.told("This candidate has no result for this language."),
         )
     reason = plain(result.reason or ("" if is_baseline else "no reason was recorded"))
     skipped = _COMPARED if is_baseline else frozenset()
     return Row(
         language=index,
         verdict=None if is_baseline else result.verdict,
-        texts=(*(REFERENCE if key in skipped else told.text(result) for key, told in _TOLD.items()), reason),
-        values=(*(None if key in skipped else _finite(told.value(result)) for key, told in _TOLD.items()), None),
+        texts=(*(REFERENCE if key in skipped else told.text(result) for key, told in columns.items()), reason),
+        values=(*(None if key in skipped else _finite(told.value(result)) for key, told in columns.items()), None),
         interval=None if is_baseline else _interval(result),
         reason=reason,
     )

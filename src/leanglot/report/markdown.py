@@ -7,9 +7,11 @@ from leanglot.charts.labels import challengers
 from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
 from leanglot.report.alarms import alarm_codes, alarm_lines, explaining_pages
 from leanglot.report.cost import COST_COLUMNS, HOW_COST_READS, cost_table
-from leanglot.report.format import GOAL_WORD, in_points, language, moment, more_examples, plural, speed
+from leanglot.report.format import goal_word, in_points, language, moment, more_examples, plural, speed
+from leanglot.report.judged import how_judged
 from leanglot.report.markdown_making import making_parts
 from leanglot.report.markdown_parts import HARMED, OPEN, SAFE, code, escape, table_of
+from leanglot.report.markdown_translation import translation_parts
 from leanglot.report.routing import (
     DETECTION_HEADINGS,
     LANGUAGE_HEADINGS,
@@ -31,6 +33,7 @@ from leanglot.report.summary import (
 from leanglot.report.tables import CandidateRow, CandidateTable, Cell, Column, candidate_table
 from leanglot.report.warnings import warning_lines
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.terms import Terms, terms_of
 
 _SHOWN: Final[tuple[Column, ...]] = (
     "speed-up", "median", "size", "change in size", "accuracy", "change in accuracy", "worst language",
@@ -49,13 +52,14 @@ def render_markdown(report: RunReport) -> str:
     Raises:
         RunError: When the report names candidates that it does not have.
     """
-    table = candidate_table(report)
+    table, terms = candidate_table(report), terms_of(report.metric)
     parts = [
         _title(report),
         _answer(report),
-        "## By goal\n\n" + _goals(report),
-        "## Candidates\n\n" + _candidates(table),
+        "## By goal\n\n" + _goals(report, terms),
+        "## Candidates\n\n" + _candidates(table, terms),
         _footnotes(table),
+        *translation_parts(report),
         _alarms(report),
         _costs(report),
         _routing(report),
@@ -79,7 +83,9 @@ def _answer(report: RunReport) -> str:
         return ""
     groups = group_languages(report, shipped)
     change = in_points(accuracy_change(report, shipped), signed=True)
-    gains = f"**{speed(shipped.speedup)}, {smaller(shipped.size_reduction)}, accuracy {change}.**"
+    gains = (
+        f"**{speed(shipped.speedup)}, {smaller(shipped.size_reduction)}, {terms_of(report.metric).quality} {change}.**"
+    )
     lines = [
         f"- {HARMED} **harmed ({len(groups.harmed)}):** {_named_drops(groups.harmed) or 'none found'}",
         f"- {OPEN} **not proven ({len(groups.unproven)}):** {_needs(groups.unproven) or 'none'}",
@@ -102,16 +108,16 @@ def _needs(lines: Iterable[LanguageLine]) -> str:
     return ", ".join(shown)
 
 
-def _goals(report: RunReport) -> str:
+def _goals(report: RunReport, terms: Terms) -> str:
     rows = []
     for answer in answers(report):
         if answer.candidate is None:
-            rows.append([GOAL_WORD[answer.goal], "none qualifies", "", "", "", "", escape(answer.reason)])
+            rows.append([goal_word(answer.goal, terms), "none qualifies", "", "", "", "", escape(answer.reason)])
             continue
         each = answer.candidate
         rows.append(
             [
-                GOAL_WORD[answer.goal],
+                goal_word(answer.goal, terms),
                 code(each.name),
                 ratio(each.speedup),
                 megabytes(each.size_bytes),
@@ -122,7 +128,7 @@ def _goals(report: RunReport) -> str:
         )
     if not rows:
         return "This run made no recommendation."
-    head = ["Goal", "Candidate", "Speed-up", "Size", "Accuracy", f"{SAFE} / {HARMED} / {OPEN}", "Why"]
+    head = ["Goal", "Candidate", "Speed-up", "Size", terms.heading, f"{SAFE} / {HARMED} / {OPEN}", "Why"]
     return table_of(head, rows, left={0, 1, 6})
 
 
@@ -134,8 +140,13 @@ def _counted(groups: LanguageGroups) -> str:
     return f"{len(groups.safe)} / {len(groups.harmed)} / {len(groups.unproven)}"
 
 
-def _candidates(table: CandidateTable) -> str:
-    head = ["Candidate", "Status", f"{SAFE} / {HARMED} / {OPEN}", *(column.capitalize() for column in _SHOWN)]
+def _candidates(table: CandidateTable, terms: Terms) -> str:
+    head = [
+        "Candidate",
+        "Status",
+        f"{SAFE} / {HARMED} / {OPEN}",
+        *(terms.told(column.capitalize()) for column in _SHOWN),
+    ]
     return table_of(head, [_candidate(row) for row in table.rows], left={0, 1})
 
 
@@ -183,29 +194,33 @@ def _costs(report: RunReport) -> str:
 
 
 def _search(report: RunReport) -> str:
-    found = search_table(report)
+    found, terms = search_table(report), terms_of(report.metric)
     if found is None:
         return ""
     told = "## Search\n\n" + escape(" ".join(found.sentences))
     if not found.rows:
         return told
     rows = [[code(row.name), *map(escape, row.cells), escape(row.reason)] for row in found.rows]
-    head = [*(column.capitalize() for column in SEARCH_COLUMNS), "Why"]
-    return f"{told}\n\n{table_of(head, rows, left={0, 1, len(head) - 1})}\n\n{escape(HOW_SEARCH_READS)}"
+    head = [*(terms.told(column.capitalize()) for column in SEARCH_COLUMNS), "Why"]
+    return f"{told}\n\n{table_of(head, rows, left={0, 1, len(head) - 1})}\n\n{escape(terms.told(HOW_SEARCH_READS))}"
 
 
 def _routing(report: RunReport) -> str:
     if report.routing_facts is None:
         return ""
-    facts = report.routing_facts
+    facts, terms = report.routing_facts, terms_of(report.metric)
     told = "\n".join(f"- {escape(sentence)}" for sentence in (*routing_sentences(report), *facts.notes))
     rows = [[escape(row.cells[0]), code(row.variant), *map(escape, row.cells[2:])] for row in language_rows(report)]
-    parts = ["## Routing", told, table_of([*map(str.capitalize, LANGUAGE_HEADINGS)], rows, left={0, 1, 3, 4})]
+    parts = [
+        "## Routing",
+        told,
+        table_of([terms.told(heading.capitalize()) for heading in LANGUAGE_HEADINGS], rows, left={0, 1, 3, 4}),
+    ]
     left_out = [f"- not considered: {code(name)}: {escape(why)}" for name, why in facts.excluded.items()]
     parts += ["\n".join(left_out)] if left_out else []
     if detected := [list(map(escape, row)) for row in detection_rows(report)]:
-        head = [*map(str.capitalize, DETECTION_HEADINGS)]
-        parts += ["Languages as they are detected:", table_of(head, detected, left={0})]
+        head = [terms.told(heading.capitalize()) for heading in DETECTION_HEADINGS]
+        parts += [terms.told("Languages as they are detected:"), table_of(head, detected, left={0})]
     return "\n\n".join(parts)
 
 
@@ -215,7 +230,8 @@ def _harm(report: RunReport) -> str:
         harmed = group_languages(report, candidate).harmed
         if harmed:
             lines.append(f"- {code(candidate.name)}: {_named_drops(harmed)}")
-    return "## Harmed languages, drop in points\n\n" + "\n".join(lines) if lines else ""
+    title = terms_of(report.metric).told("## Harmed languages, drop in points")
+    return f"{title}\n\n" + "\n".join(lines) if lines else ""
 
 
 def _warnings(report: RunReport) -> str:
@@ -225,12 +241,11 @@ def _warnings(report: RunReport) -> str:
 
 
 def _method(report: RunReport) -> str:
-    data = report.data
+    data, terms = report.data, terms_of(report.metric)
     machine = report.environment
     return (
-        f"<sub>{escape(report.model)} on {escape(data.source)}: {count(sum(data.examples.values()))} examples in "
-        f"{plural(len(data.examples), 'language')}; {escape(machine.cpu)}, {plural(machine.threads, 'thread')}; "
-        f"{moment(report.created_at)}. Safe: the upper confidence bound of the paired drop lies below "
-        f"{in_points(report.margin)}. Harmed: an exact McNemar test, Holm-adjusted over the languages, finds a drop. "
-        "Not proven: neither, and no pass.</sub>"
+        f"<sub>{escape(report.model)} on {escape(data.source)}: {count(sum(data.examples.values()))} {terms.example}s "
+        f"in {plural(len(data.examples), terms.language)}; {escape(machine.cpu)}, "
+        f"{plural(machine.threads, 'thread')}; "
+        f"{moment(report.created_at)}. {how_judged(report)}</sub>"
     )

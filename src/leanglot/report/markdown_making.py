@@ -6,10 +6,11 @@ from leanglot.report.markdown_parts import HARMED, OPEN, SAFE, code, escape, tab
 from leanglot.report.repairs import sentences
 from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.training import HEADINGS as TRAINING_HEADINGS
-from leanglot.report.training import HOW_TRAINING_READS, training_rows
+from leanglot.report.training import how_training_reads, training_rows
 from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import RunReport
+from leanglot.results.terms import Terms, terms_of
 
 
 def making_parts(report: RunReport) -> tuple[str, ...]:
@@ -28,13 +29,19 @@ def _repairs(report: RunReport) -> str:
 
 
 def _chains(report: RunReport) -> str:
-    tables = chain_tables(report)
-    return "\n\n".join(["## Step by step", *map(_chain, tables), escape(HOW_STEPS_READ)]) if tables else ""
+    tables, terms = chain_tables(report), terms_of(report.metric)
+    return (
+        "\n\n".join(
+            ["## Step by step", *(_chain(table, terms) for table in tables), escape(terms.told(HOW_STEPS_READ))]
+        )
+        if tables
+        else ""
+    )
 
 
-def _chain(table: ChainTable) -> str:
+def _chain(table: ChainTable, terms: Terms) -> str:
     signs = f"{SAFE} / {HARMED} / {OPEN}"
-    head = ["Step", *(column.capitalize() for column in STEP_COLUMNS), signs, "Newly harmed"]
+    head = ["Step", *(terms.told(column.capitalize()) for column in STEP_COLUMNS), signs, "Newly harmed"]
     rows = [_step(row) for row in table.rows]
     return "\n\n".join(
         [f"{code(table.name)}:", table_of(head, rows, left={0, len(head) - 1}), *map(escape, table.absences)]
@@ -88,27 +95,28 @@ def _training(report: RunReport) -> str:
         [code(row.candidate), *map(escape, (row.technique, row.examples, row.steps, row.took, row.worst, row.mean))]
         for row in training_rows(report)
     ]
-    return (
-        f"## Training\n\n{table_of(list(TRAINING_HEADINGS), rows, left={0, 1, 5})}\n\n{HOW_TRAINING_READS}"
-        if rows
-        else ""
-    )
+    terms = terms_of(report.metric)
+    head = [*map(terms.told, TRAINING_HEADINGS)]
+    return f"## Training\n\n{table_of(head, rows, left={0, 1, 5})}\n\n{how_training_reads(terms)}" if rows else ""
 
 
 def _vocabularies(report: RunReport) -> str:
-    tables = vocabulary_tables(report)
-    return "\n\n".join(["## Vocabulary", *map(_vocabulary, tables), escape(HOW_TO_READ)]) if tables else ""
+    tables, terms = vocabulary_tables(report), terms_of(report.metric)
+    if not tables:
+        return ""
+    shown = [_vocabulary(table, terms) for table in tables]
+    return "\n\n".join(["## Vocabulary", *shown, escape(terms.told(HOW_TO_READ))])
 
 
-def _vocabulary(table: VocabularyTable) -> str:
-    head = ["Language", *(HEADINGS[column] for column in VOCABULARY_COLUMNS)]
+def _vocabulary(table: VocabularyTable, terms: Terms) -> str:
+    head = [terms.told("Language"), *(HEADINGS[column] for column in VOCABULARY_COLUMNS)]
     rows = [
         [escape(language(row.tag)), *(escape(row.cells[column]) for column in VOCABULARY_COLUMNS)]
         for row in table.worst
     ]
     told = f"{', '.join(map(code, table.names))}: {escape(table.cut)}."
     if table.is_short:
-        told += f" The worst {len(rows)} of {len(table.rows)} languages; all are in report.html."
+        told += f" The worst {len(rows)} of {len(table.rows)} {terms.language}s; all are in report.html."
     return "\n\n".join([told, table_of(head, rows, left={0}), *map(escape, table.remarks)])
 
 

@@ -29,12 +29,14 @@ from leanglot.report.summary import (
     primary,
     worst_language,
 )
-from leanglot.report.tables import COLUMNS, candidate_table
+from leanglot.report.tables import candidate_table, shown_columns
 from leanglot.report.training import training_rows
+from leanglot.report.translation import translation_section
 from leanglot.report.vocabulary import vocabulary_tables
 from leanglot.report.warnings import warning_lines
 from leanglot.report.weights import thread_table, weight_table
 from leanglot.results.records import RunReport
+from leanglot.results.terms import Terms, terms_of
 
 _USUAL_COLUMNS: Final = frozenset(
     {"speed-up", "median", "p95", "size", "accuracy", "change in accuracy", "worst language", "monthly cost", "Pareto"}
@@ -56,9 +58,9 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         RunError: When the report names candidates that it does not have, or a chart cannot be read.
     """
     shipped = primary(report)
-    data = page_data(report)
+    data, terms = page_data(report), terms_of(report.metric)
     css, script = style_sheet(), working_script()
-    template = page_environment().get_template("page.html.j2")
+    template = page_environment(terms).get_template("page.html.j2")
     return template.render(
         report=report,
         policy=content_policy((MARK_SCRIPT, script), (css,)),
@@ -69,7 +71,7 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         data=data,
         grid=drop_grid(report),
         statuses=[(status, status) for status in dict.fromkeys(each.status for each in report.candidates)],
-        candidate_columns=_candidate_columns(),
+        candidate_columns=_candidate_columns(report, terms),
         language_columns=[(each.key, each.title, not each.extra) for each in data.columns],
         usual_columns=_USUAL_COLUMNS,
         headline=headline(report),
@@ -86,6 +88,7 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         explained=explaining_pages(alarms),
         table=candidate_table(report),
         costs=cost_table(report),
+        translation=translation_section(report),
         routing_sentences=routing.routing_sentences(report),
         routing_variants=routing.variant_rows(report),
         routing_languages=routing.language_rows(report),
@@ -99,13 +102,13 @@ def render_page(report: RunReport, charts: Mapping[str, Path] | None = None) -> 
         search=search_table(report),
         repairs={name: sentences(repair) for name, repair in report.repairs.items()},
         warnings=warning_lines(report),
-        columns=COLUMNS,
+        columns=shown_columns(report),
         challengers=challengers(report),
         pictures=pictures(report, charts),
     )
 
 
-def _candidate_columns() -> list[tuple[str, str, bool]]:
+def _candidate_columns(report: RunReport, terms: Terms) -> list[tuple[str, str, bool]]:
     """Key, heading and whether it is shown at first, of each column of the table of candidates that may be hidden."""
     fixed = [(key, key.capitalize(), True) for key in FIXED_COLUMNS[1:]]
-    return fixed + [(key, key[0].upper() + key[1:], key in _USUAL_COLUMNS) for key in COLUMNS]
+    return fixed + [(key, terms.told(key[0].upper() + key[1:]), key in _USUAL_COLUMNS) for key in shown_columns(report)]

@@ -157,6 +157,20 @@ class WhatIf(BaseModel):
     priced: tuple[Priced, ...]
 
 
+class Words(BaseModel):
+    """What the run calls things.
+
+    Attributes:
+        quality: What its scores are of, as a heading.
+        language: What its verdicts are given for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quality: str
+    language: str
+
+
 class PageData(BaseModel):
     """Everything the script knows.
 
@@ -171,6 +185,7 @@ class PageData(BaseModel):
         languages: The languages, in the order of the data.
         candidates: The candidates, in the order of the report.
         what_if: Prices to try; None where nothing was priced.
+        words: What the run calls things.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -185,3 +200,4 @@ class PageData(BaseModel):
     languages: tuple[Language, ...]
     candidates: tuple[Choice, ...]
     what_if: WhatIf | None = None
+    words: Words

@@ -1,6 +1,7 @@
 """The templates of the page, with the words and numbers that all of them may use."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,9 +17,10 @@ from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS
 from leanglot.report.summary import group_languages
 from leanglot.report.tables import REFERENCE
 from leanglot.report.training import HEADINGS as TRAINING_HEADINGS
-from leanglot.report.training import HOW_TRAINING_READS
+from leanglot.report.training import how_training_reads
 from leanglot.report.vocabulary import HEADINGS, HOW_TO_READ, VOCABULARY_COLUMNS
 from leanglot.report.weights import PART_WORD
+from leanglot.results.terms import Terms
 
 _FILTERS: Final[tuple[Callable[..., str], ...]] = (
     quantities.count,
@@ -38,8 +40,12 @@ _FILTERS: Final[tuple[Callable[..., str], ...]] = (
 )
 
 
-def page_environment() -> Environment:
-    """Templates with the words and numbers that they may use; all they are given is escaped."""
+def page_environment(terms: Terms) -> Environment:
+    """Templates with the words and numbers that they may use; all they are given is escaped.
+
+    Args:
+        terms: What the run calls things.
+    """
     environment = Environment(
         loader=PackageLoader("leanglot.report", "html"),
         autoescape=True,
@@ -48,25 +54,26 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update({function.__name__: function for function in _FILTERS})
-    environment.filters["strip_x"] = strip_x
+    environment.filters |= {"strip_x": strip_x, "told": terms.told, "score": partial(quantities.score, terms=terms)}
     environment.globals.update(
-        goal_word=words.GOAL_WORD,
+        goal_word=partial(words.goal_word, terms=terms),
         interval=words.interval,
         part_word=PART_WORD,
         cost_columns=COST_COLUMNS,
         how_cost_reads=HOW_COST_READS,
-        how_steps_read=HOW_STEPS_READ,
-        how_vocabulary_reads=HOW_TO_READ,
-        how_training_reads=HOW_TRAINING_READS,
-        how_search_reads=HOW_SEARCH_READS,
-        search_columns=SEARCH_COLUMNS,
-        training_headings=TRAINING_HEADINGS,
+        how_steps_read=terms.told(HOW_STEPS_READ),
+        how_vocabulary_reads=terms.told(HOW_TO_READ),
+        how_training_reads=how_training_reads(terms),
+        how_search_reads=terms.told(HOW_SEARCH_READS),
+        search_columns=[*map(terms.told, SEARCH_COLUMNS)],
+        training_headings=[*map(terms.told, TRAINING_HEADINGS)],
         vocabulary_columns=VOCABULARY_COLUMNS,
         vocabulary_headings=HEADINGS,
         plural=words.plural,
-        routing_headings=routing.LANGUAGE_HEADINGS,
-        detection_headings=routing.DETECTION_HEADINGS,
+        routing_headings=[*map(terms.told, routing.LANGUAGE_HEADINGS)],
+        detection_headings=[*map(terms.told, routing.DETECTION_HEADINGS)],
         reference=REFERENCE,
+        terms=terms,
         group_languages=group_languages,
         verdict_sign=VERDICT_SIGN,
         verdict_word=VERDICT_WORD,

@@ -9,9 +9,10 @@ from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.candidate_order import sorting_values
 from leanglot.report.format import language, plain
 from leanglot.report.language_rows import language_columns, language_rows, strip_limit
-from leanglot.report.page_data import Choice, Language, PageData, Priced, Sign, WhatIf
+from leanglot.report.page_data import Choice, Language, PageData, Priced, Sign, WhatIf, Words
 from leanglot.report.summary import primary
 from leanglot.results.records import Candidate, RunReport, VerdictKind
+from leanglot.results.terms import terms_of
 
 STEPS: Final = (0.5, 1.0, 3.0, 10.0)
 """Where the colour of the grid changes, in margins."""
@@ -50,6 +51,7 @@ class GridRow:
 def page_data(report: RunReport) -> PageData:
     """Everything the page's script needs to know."""
     names = [candidate.name for candidate in report.candidates]
+    terms = terms_of(report.metric)
     return PageData(
         chosen=names.index(_chosen(report).name),
         baseline=names.index(report.baseline),
@@ -64,6 +66,7 @@ def page_data(report: RunReport) -> PageData:
         languages=tuple(Language(tag=plain(tag), name=plain(language(tag))) for tag in language_tags(report)),
         candidates=tuple(_choice(report, candidate) for candidate in report.candidates),
         what_if=_what_if(report),
+        words=Words(quality=terms.heading, language=terms.language),
     )
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from leanglot.charts.quantities import count, megabytes, milliseconds, percent
+from leanglot.charts.quantities import count, megabytes, milliseconds, percent, score
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.decide.amounts import money
 from leanglot.report.format import in_points, language, plural
 from leanglot.results.records import RunReport, Verdict, VerdictKind
 from leanglot.results.routing import Detection, RoutingFacts
+from leanglot.results.terms import Terms, terms_of
 
 LANGUAGE_HEADINGS = ("language", "variant", "drop", "verdict", "why")
 DETECTION_HEADINGS = ("language", "texts", "told right", "at least", "unknown", "to another variant")
@@ -114,12 +115,18 @@ def detection_rows(report: RunReport) -> tuple[tuple[str, ...], ...]:
 
 def routing_sentences(report: RunReport) -> tuple[str, ...]:
     """What routing is worth, one sentence each; none where there is no routing."""
-    facts = report.routing_facts
+    facts, terms = report.routing_facts, terms_of(report.metric)
     if facts is None:
         return ()
     return tuple(
         sentence
-        for sentence in (_headline(facts), _comparison(facts), _luck(facts), _proof(facts), *_detection(facts))
+        for sentence in (
+            _headline(facts),
+            _comparison(facts),
+            _luck(facts),
+            _proof(facts, terms),
+            *_detection(facts, terms),
+        )
         if sentence
     )
 
@@ -156,20 +163,21 @@ def _luck(facts: RoutingFacts) -> str:
     return f"{told}: what was found may be luck." if facts.honest_saving <= 0 else f"{told}."
 
 
-def _proof(facts: RoutingFacts) -> str:
-    told = f"Languages told by the caller: accuracy {percent(facts.accuracy)}, {_counts(facts.verdicts)}."
+def _proof(facts: RoutingFacts, terms: Terms) -> str:
+    shown = f"{terms.quality} {score(facts.accuracy, terms)}, {_counts(facts.verdicts, terms)}"
+    told = f"{terms.told('Languages')} told by the caller: {shown}."
     return told if facts.verdicts else ""
 
 
-def _detection(facts: RoutingFacts) -> tuple[str, ...]:
+def _detection(facts: RoutingFacts, terms: Terms) -> tuple[str, ...]:
     found = facts.detection
     if found is None:
         return ()
     sentences = []
     if facts.detected_accuracy is not None and facts.detected_value is not None:
         sentences.append(
-            f"Languages detected: accuracy {percent(facts.detected_accuracy)}, {_counts(facts.detected_verdicts)}, "
-            f"{facts.objective} {_amount(facts, facts.detected_value)}."
+            f"Languages detected: {terms.quality} {score(facts.detected_accuracy, terms)}, "
+            f"{_counts(facts.detected_verdicts, terms)}, {facts.objective} {_amount(facts, facts.detected_value)}."
         )
     took = "" if found.text_p50_ms is None else f", in {milliseconds(found.text_p50_ms)} a text on top"
     sentences.append(
@@ -186,11 +194,12 @@ def _share(found: Detection, shares: dict[str, float]) -> float:
     return sum(found.examples[tag] * shares[tag] for tag in found.examples) / total if total else 0.0
 
 
-def _counts(verdicts: dict[str, Verdict]) -> str:
+def _counts(verdicts: dict[str, Verdict], terms: Terms) -> str:
     numbers = {kind: sum(each.verdict == kind for each in verdicts.values()) for kind in ("safe", "harmed")}
     rest = len(verdicts) - sum(numbers.values())
     return (
-        f"{numbers['safe']} safe, {numbers['harmed']} harmed, {rest} not proven of {plural(len(verdicts), 'language')}"
+        f"{numbers['safe']} safe, {numbers['harmed']} harmed, {rest} not proven of "
+        f"{plural(len(verdicts), terms.language)}"
     )
 
 

@@ -3,12 +3,15 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 from leanglot.charts.labels import language_name, language_tags
 from leanglot.report.format import plain
 from leanglot.report.summary import baseline_of, group_languages
 from leanglot.results.records import Candidate, LanguageResult, Latency, RunReport
+from leanglot.results.terms import terms_of
+from leanglot.results.translation import FailureKind, Metric
+from leanglot.techniques import MetricName
 
 Cell = str | int | float | bool | None
 _FORMULA: Final = ("=", "+", "-", "@")
@@ -25,6 +28,8 @@ _JUDGED: Final = (
     "samples_needed",
 )  # fmt: skip
 _SCORES: Final = ("accuracy_low", "accuracy_high", "macro_f1", "precision", "recall")
+_OF_LABELS: Final = frozenset(_SCORES)
+"""What is known of labels alone."""
 _FAMILIES: Final = ("monthly_cost_", "latency_spread_")
 """Columns that are mostly empty together, and then named once."""
 _SPREAD: Final = ("n", "low", "p25", "p50", "p75", "p90", "high")
@@ -48,7 +53,7 @@ def candidates_csv(report: RunReport) -> str:
 def languages_csv(report: RunReport) -> str:
     """A row per candidate and language; see `candidates_csv`."""
     tags = language_tags(report)
-    rows = [_language(candidate, tag, candidate.languages.get(tag)) for candidate in report.candidates for tag in tags]
+    rows = [_language(report, candidate, tag) for candidate in report.candidates for tag in tags]
     return _written(rows)
 
 
@@ -64,6 +69,7 @@ def _candidate(report: RunReport, candidate: Candidate) -> dict[str, Cell]:
         "not_proven": None if groups is None else len(groups.unproven),
     }
     numbers |= {f"monthly_cost_{name}": _of(cost, name) for name in _COSTS}
+    numbers = _of_metric(numbers, report.metric)
     return {
         "candidate": candidate.name,
         "status": candidate.status,
@@ -93,7 +99,8 @@ def _why(report: RunReport, candidate: Candidate, name: str) -> str:
     return "not measured"
 
 
-def _language(candidate: Candidate, tag: str, own: LanguageResult | None) -> dict[str, Cell]:
+def _language(report: RunReport, candidate: Candidate, tag: str) -> dict[str, Cell]:
+    own, noun = candidate.languages.get(tag), terms_of(report.metric).language.replace(" ", "_")
     numbers: dict[str, Cell] = {"n": None, "baseline": None, "accuracy": None}
     if own is not None:
         numbers |= {"n": own.n, "baseline": own.baseline, "accuracy": own.candidate}
@@ -101,17 +108,36 @@ def _language(candidate: Candidate, tag: str, own: LanguageResult | None) -> dic
     spread = None if own is None else own.latency_spread
     numbers |= {f"latency_spread_{name}{'' if name == 'n' else '_ms'}": _of(spread, name) for name in _SPREAD}
     numbers |= {name: _of(own, name) for name in ("tokens_per_example", "truncated")}
+    if report.metric is not None:
+        numbers = _of_metric(numbers, report.metric) | _translated(report.metric, candidate, tag)
     missing = {name: _why_not(candidate, own, name) for name, value in numbers.items() if value is None}
     return {
         "candidate": candidate.name,
         "status": candidate.status,
-        "language": tag,
-        "language_name": language_name(tag),
+        noun: tag,
+        f"{noun}_name": language_name(tag),
         "groups": _of(own, "groups"),
         **numbers,
         "reason": None if own is None else own.reason,
         "missing": _reasons(missing),
     }
+
+
+def _translated(metric: Metric, candidate: Candidate, tag: str) -> dict[str, Cell]:
+    """The other metric, and how many sentences fail silently."""
+    quality = None if candidate.translation is None else candidate.translation.pairs.get(tag)
+    failures = {} if quality is None else quality.failures
+    others: tuple[str, ...] = tuple(name for name in get_args(MetricName) if name != metric.name)
+    numbers = {name: _of(quality, name) for name in (*others, "copying", "tokens", "characters")}
+    return numbers | {f"failed_{kind.replace('-', '_')}": failures.get(kind) for kind in get_args(FailureKind)}
+
+
+def _of_metric(numbers: Mapping[str, Cell], metric: Metric | None) -> dict[str, Cell]:
+    """The numbers as a run with a metric calls them: after it where others say accuracy, and none of labels."""
+    if metric is None:
+        return dict(numbers)
+    named = {f"{start}accuracy": f"{start}{metric.name}" for start in ("", "macro_")}
+    return {named.get(name, name): value for name, value in numbers.items() if name not in _OF_LABELS}
 
 
 def _why_not(candidate: Candidate, own: LanguageResult | None, name: str) -> str:
@@ -122,11 +148,9 @@ def _why_not(candidate: Candidate, own: LanguageResult | None, name: str) -> str
         return "not measured in this language"
     if candidate.status == "baseline" and name in _JUDGED:
         return "it is the baseline"
-    if name == "samples_needed":
-        return "no number would be honest"
-    if name.startswith("latency_"):
-        return "too few calls, or not kept"
-    return "not measured"
+    known = {"failed_": "not looked for", "samples_needed": "no number would be honest"}
+    known["latency_"] = "too few calls, or not kept"
+    return next((why for start, why in known.items() if name.startswith(start)), "not measured")
 
 
 def _of(record: Latency | object | None, name: str) -> Cell:

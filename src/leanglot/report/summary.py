@@ -7,6 +7,7 @@ from leanglot.charts.labels import language_tags
 from leanglot.errors import RunError
 from leanglot.report.format import plural
 from leanglot.results.records import Candidate, Goal, LanguageResult, RunReport
+from leanglot.results.terms import terms_of
 
 GOALS: Final[tuple[Goal, ...]] = ("balanced", "speed", "size", "accuracy", "cost")
 _GOALS_PRICED: Final[tuple[Goal, ...]] = ("cost", "balanced", "speed", "size", "accuracy")
@@ -159,19 +160,19 @@ def _verdict_of(report: RunReport, candidate: Candidate) -> Headline:
     if candidate.name == report.baseline:
         why = "costs less" if baseline_is_cheapest(report) else "is supported better"
         return Headline("Keep the baseline ", candidate.name, f": no other candidate {why}")
-    groups = group_languages(report, candidate)
+    groups, noun = group_languages(report, candidate), terms_of(report.metric).language
     if candidate.status == "certified" and len(groups.safe) == groups.total:
-        return Headline("Ship ", candidate.name, f": proven safe in all {plural(groups.total, 'language')}")
+        return Headline("Ship ", candidate.name, f": proven safe in all {plural(groups.total, noun)}")
     if groups.harmed:
-        return Headline("Not safe to ship: ", candidate.name, f" harms {_share(groups, len(groups.harmed))}")
+        return Headline("Not safe to ship: ", candidate.name, f" harms {_share(groups, len(groups.harmed), noun)}")
     open_part = f"not proven in {len(groups.unproven)}, harmed in none"
     return Headline(
-        "Best so far: ", candidate.name, f" is proven safe in {_share(groups, len(groups.safe))}, {open_part}"
+        "Best so far: ", candidate.name, f" is proven safe in {_share(groups, len(groups.safe), noun)}, {open_part}"
     )
 
 
-def _share(groups: LanguageGroups, part: int) -> str:
-    return f"{part} of {plural(groups.total, 'language')}"
+def _share(groups: LanguageGroups, part: int, noun: str) -> str:
+    return f"{part} of {plural(groups.total, noun)}"
 
 
 def _still_needed(line: LanguageLine) -> tuple[bool, int, bool]:

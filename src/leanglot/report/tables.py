@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio, smaller
+from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, points, ratio, score, smaller
 from leanglot.report.format import language
 from leanglot.report.summary import LanguageGroups, accuracy_change, group_languages, worst_language
 from leanglot.results.records import Candidate, Latency, RunReport
+from leanglot.results.terms import terms_of
 
 Column = Literal[
     "speed-up", "median", "size", "change in size", "accuracy", "change in accuracy", "worst language", "p95", "p99",
@@ -15,6 +16,7 @@ Column = Literal[
 ]  # fmt: skip
 COLUMNS: Final[tuple[Column, ...]] = Column.__args__  # type: ignore[attr-defined]
 REFERENCE: Final = "reference"
+_OF_LABELS: Final = frozenset({"macro F1"})
 _COMPARED: Final = frozenset({"change in size", "change in accuracy", "worst language"})
 
 
@@ -59,6 +61,13 @@ class CandidateTable:
     notes: tuple[str, ...]
 
 
+def shown_columns(report: RunReport) -> tuple[Column, ...]:
+    """The columns that a run has numbers for: translations have no labels, so no F1."""
+    if not terms_of(report.metric).translates:
+        return COLUMNS
+    return tuple(column for column in COLUMNS if column not in _OF_LABELS)
+
+
 def candidate_table(report: RunReport) -> CandidateTable:
     """Lays out all candidates with their footnotes."""
     notes: dict[str, int] = {}
@@ -66,19 +75,19 @@ def candidate_table(report: RunReport) -> CandidateTable:
     for candidate in report.candidates:
         cells = {}
         is_baseline = candidate.name == report.baseline
-        for column in COLUMNS:
+        for column in shown_columns(report):
             text = REFERENCE if is_baseline and column in _COMPARED else _TEXTS[column](report, candidate)
             note = None
             # A failed candidate shows why it failed once, in place of its numbers.
             if text == ABSENT and candidate.status != "failed":
-                note = notes.setdefault(why_absent(candidate, column), len(notes) + 1)
+                note = notes.setdefault(why_absent(report, candidate, column), len(notes) + 1)
             cells[column] = Cell(text, note)
         groups = None if is_baseline or candidate.status == "failed" else group_languages(report, candidate)
         rows.append(CandidateRow(candidate, cells, groups))
     return CandidateTable(tuple(rows), tuple(notes))
 
 
-def why_absent(candidate: Candidate, column: Column) -> str:
+def why_absent(report: RunReport, candidate: Candidate, column: Column) -> str:
     """Why a cell of this candidate has no value."""
     if candidate.status == "failed":
         return f"{candidate.name} failed: {candidate.reason or 'no reason was recorded'}"
@@ -87,7 +96,7 @@ def why_absent(candidate: Candidate, column: Column) -> str:
     key = {"median": "p50"}.get(column, column)
     if latency is not None and key in latency.missing:
         return f"{candidate.name}, {column}: {latency.missing[key]}"
-    return f"Not measured in this run: {column}."
+    return f"Not measured in this run: {terms_of(report.metric).told(column)}."
 
 
 def _latency(value: Callable[[Latency], float | None]) -> Callable[[RunReport, Candidate], str]:
@@ -106,6 +115,10 @@ def _worst(_: RunReport, candidate: Candidate) -> str:
     if line is None or line.result is None or line.result.drop is None:
         return ABSENT
     return f"{language(line.tag)} {points(line.result.drop)}" if line.result.drop > 0 else "no drop"
+
+
+def _score(value: Callable[[Candidate], float | None]) -> Callable[[RunReport, Candidate], str]:
+    return lambda report, each: score(value(each), terms_of(report.metric))
 
 
 def _pareto(_: RunReport, candidate: Candidate) -> str:
@@ -128,10 +141,10 @@ _TEXTS: Final[Mapping[Column, Callable[[RunReport, Candidate], str]]] = {
     "peak memory": lambda _, each: megabytes(each.peak_rss_bytes),
     "cold start": _cold_start,
     "threads": lambda _, each: count(each.threads),
-    "accuracy": lambda _, each: percent(each.accuracy),
+    "accuracy": _score(lambda each: each.accuracy),
     "change in accuracy": lambda report, each: points(accuracy_change(report, each)),
-    "mean over languages": lambda _, each: percent(each.macro_accuracy),
-    "macro F1": lambda _, each: percent(each.macro_f1),
+    "mean over languages": _score(lambda each: each.macro_accuracy),
+    "macro F1": _score(lambda each: each.macro_f1),
     "worst language": _worst,
     "Pareto": _pareto,
 }

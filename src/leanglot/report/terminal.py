@@ -8,18 +8,20 @@ from rich.constrain import Constrain
 from rich.table import Column, Table
 from rich.text import Text
 
-from leanglot.charts.quantities import ABSENT, count, megabytes, percent, points, ratio
+from leanglot.charts.quantities import ABSENT, count, megabytes, percent, points, ratio, score
 from leanglot.charts.style import VERDICT_SIGN
 from leanglot.report.alarms import AlarmLine, alarm_lines, explaining_pages
-from leanglot.report.format import GOAL_WORD, language, more_examples, plain
+from leanglot.report.format import goal_word, language, more_examples, plain
 from leanglot.report.highlights import Highlight, pick_highlights
 from leanglot.report.routing_table import render_routing
 from leanglot.report.summary import Answer, answers, drop_of, group_languages, headline, worst_language
 from leanglot.report.terminal_deciding import cost_parts, search_parts
 from leanglot.report.terminal_making import making_parts
 from leanglot.report.terminal_parts import WIDTH, FittedTable, plain_table, signed_verdict
+from leanglot.report.terminal_translation import translation_parts
 from leanglot.report.warnings import warning_lines
 from leanglot.results.records import Candidate, RunReport, Status
+from leanglot.results.terms import Terms, terms_of
 
 _STATUS_STYLE: Final[dict[Status, str]] = {
     "baseline": "dim",
@@ -44,7 +46,7 @@ def render_tables(report: RunReport) -> RenderableType:
     """
     parts: list[RenderableType] = [_candidates(report)]
     parts += [Text(f"{plain(name)}: {plain(text)}", style="dim") for name, text in _remarks(report)]
-    tables = (*(_alarms, cost_parts, render_routing, search_parts, making_parts, _languages),)
+    tables = (*(_alarms, translation_parts, cost_parts, render_routing, search_parts, making_parts, _languages),)
     parts += [Text(), *(part for table in tables for part in table(report)), render_recommendations(report)]
     return Constrain(Group(*parts), WIDTH)
 
@@ -58,7 +60,9 @@ def render_recommendations(report: RunReport) -> RenderableType:
     Raises:
         RunError: When the report names candidates that it does not have.
     """
-    return Constrain(Group(_headline(report), *(_sentence(answer) for answer in answers(report))), WIDTH)
+    return Constrain(
+        Group(_headline(report), *(_sentence(answer, terms_of(report.metric)) for answer in answers(report))), WIDTH
+    )
 
 
 def render_costs(report: RunReport) -> RenderableType:
@@ -72,7 +76,8 @@ def render_costs(report: RunReport) -> RenderableType:
 
 def _candidates(report: RunReport) -> FittedTable:
     signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
-    headings = ("candidate", "status", "speed-up", "p50 ms", "size MB", "smaller", "accuracy", "worst drop", signs)
+    quality = terms_of(report.metric).quality
+    headings = ("candidate", "status", "speed-up", "p50 ms", "size MB", "smaller", quality, "worst drop", signs)
     rows = [_candidate_cells(report, candidate) for candidate in report.candidates]
     return FittedTable("Candidates", headings, rows, frozenset({"p50 ms", "smaller"}))
 
@@ -89,7 +94,7 @@ def _candidate_cells(report: RunReport, candidate: Candidate) -> list[Text]:
         ABSENT if p50 is None else f"{p50:,.1f}" if p50 >= 1 else f"{p50:.2f}",
         megabytes(candidate.size_bytes).removesuffix(" MB"),
         percent(candidate.size_reduction),
-        percent(candidate.accuracy),
+        score(candidate.accuracy, terms_of(report.metric)),
     ]
     if candidate.name == report.baseline:
         cells[3] = "ref."
@@ -130,11 +135,11 @@ def _alarm_cells(line: AlarmLine) -> list[Text]:
 
 
 def _languages(report: RunReport) -> list[RenderableType]:
-    chosen = pick_highlights(report)
+    chosen, terms = pick_highlights(report), terms_of(report.metric)
     if not chosen.rows:
         return []
-    table = plain_table("Languages that matter: harmed, worst drops, nearest to settled")
-    table.add_column("language", ratio=2, overflow="fold")
+    table = plain_table(terms.told("Languages that matter: harmed, worst drops, nearest to settled"))
+    table.add_column(terms.language, ratio=2, overflow="fold")
     table.add_column("candidate", ratio=2, overflow="fold")
     for heading in ("n", "drop", "at most"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -167,8 +172,8 @@ def _headline(report: RunReport) -> Text:
     return Text.assemble(first.before, plain(first.name), f"{first.after}.", style="bold")
 
 
-def _sentence(answer: Answer) -> Text:
-    goal = (f"{GOAL_WORD[answer.goal]}: ", "bold")
+def _sentence(answer: Answer, terms: Terms) -> Text:
+    goal = (f"{goal_word(answer.goal, terms)}: ", "bold")
     if answer.candidate is None:
         return Text.assemble(goal, "none. ", plain(answer.reason))
     each = answer.candidate

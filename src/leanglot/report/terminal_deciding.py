@@ -8,6 +8,7 @@ from leanglot.report.format import plain
 from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
 from leanglot.report.terminal_parts import FittedTable
 from leanglot.results.records import RunReport
+from leanglot.results.terms import terms_of
 
 
 def cost_parts(report: RunReport) -> list[RenderableType]:
@@ -29,7 +30,7 @@ def _cost_cells(row: CostRow) -> list[Text]:
 
 def search_parts(report: RunReport) -> list[RenderableType]:
     """Renders what a search tried; nothing where none was made."""
-    found = search_table(report)
+    found, terms = search_table(report), terms_of(report.metric)
     if found is None:
         return []
     told = [Text("Search", "bold"), Text(plain(" ".join(found.sentences)))]
@@ -37,5 +38,5 @@ def search_parts(report: RunReport) -> list[RenderableType]:
         return [*told, Text()]
     rows = [[Text(plain(cell)) for cell in (row.name, *row.cells)] for row in found.rows]
     why = [Text.assemble((plain(row.name), "cyan"), f": {plain(row.reason)}") for row in found.rows if row.is_out]
-    table = FittedTable("Tried and not shown above", SEARCH_COLUMNS, rows, frozenset({"took"}))
-    return [*told, Text(), table, *why, Text(HOW_SEARCH_READS, "dim"), Text()]
+    table = FittedTable("Tried and not shown above", tuple(map(terms.told, SEARCH_COLUMNS)), rows, frozenset({"took"}))
+    return [*told, Text(), table, *why, Text(terms.told(HOW_SEARCH_READS), "dim"), Text()]

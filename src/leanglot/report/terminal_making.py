@@ -11,10 +11,11 @@ from leanglot.report.repairs import sentences
 from leanglot.report.shaping import PruningRow, pruning_table
 from leanglot.report.tables import REFERENCE
 from leanglot.report.terminal_parts import FittedTable, plain_table
-from leanglot.report.training import HOW_TRAINING_READS, training_rows
+from leanglot.report.training import how_training_reads, training_rows
 from leanglot.report.vocabulary import HOW_TO_READ, VOCABULARY_COLUMNS, VocabularyTable, vocabulary_tables
 from leanglot.report.weights import PART_WORD, thread_table, weight_table
 from leanglot.results.records import RunReport
+from leanglot.results.terms import Terms, terms_of
 
 
 def making_parts(report: RunReport) -> list[RenderableType]:
@@ -38,12 +39,12 @@ def _repairs(report: RunReport) -> list[RenderableType]:
 
 
 def _chains(report: RunReport) -> list[RenderableType]:
-    return [part for table in chain_tables(report) for part in _chain(table)]
+    return [part for table in chain_tables(report) for part in _chain(table, terms_of(report.metric))]
 
 
-def _chain(found: ChainTable) -> list[RenderableType]:
+def _chain(found: ChainTable, terms: Terms) -> list[RenderableType]:
     signs = "/".join(VERDICT_SIGN[kind] for kind in ("safe", "harmed", "inconclusive"))
-    headings = ("step", "size MB", "change", "p50 ms", "so far", "of step", "accuracy", "worst at step", signs)
+    headings = ("step", "size MB", "change", "p50 ms", "so far", "of step", terms.quality, "worst at step", signs)
     rows = [_step_cells(row) for row in found.rows]
     table = FittedTable(f"Steps of {plain(found.name)}", headings, rows, frozenset({"change", "p50 ms"}))
     harmed = [
@@ -104,9 +105,10 @@ def _training(report: RunReport) -> list[RenderableType]:
     ]
     if not rows:
         return []
-    headings = ("candidate", "trained for", "steps", "took", "worst held-out language", "mean")
+    terms = terms_of(report.metric)
+    headings = ("candidate", "trained for", "steps", "took", terms.told("worst held-out language"), "mean")
     fitted = FittedTable("Training", headings, rows, frozenset({"took"}))
-    return [fitted, Text(HOW_TRAINING_READS, style="dim"), Text()]
+    return [fitted, Text(how_training_reads(terms), style="dim"), Text()]
 
 
 def _pruning_cells(row: PruningRow) -> list[Text]:
@@ -119,21 +121,23 @@ def _pruning_cells(row: PruningRow) -> list[Text]:
 
 def _vocabularies(report: RunReport) -> list[RenderableType]:
     tables = vocabulary_tables(report)
-    parts = [part for table in tables for part in _vocabulary(table)]
-    return [*parts, Text(HOW_TO_READ, "dim"), Text()] if tables else []
+    parts = [part for table in tables for part in _vocabulary(table, terms_of(report.metric))]
+    return [*parts, Text(terms_of(report.metric).told(HOW_TO_READ), "dim"), Text()] if tables else []
 
 
-def _vocabulary(found: VocabularyTable) -> list[RenderableType]:
+def _vocabulary(found: VocabularyTable, terms: Terms) -> list[RenderableType]:
     title = (
-        f"Vocabulary, the {len(found.worst)} languages that pay most" if found.is_short else "Vocabulary by language"
+        f"Vocabulary, the {len(found.worst)} {terms.language}s that pay most"
+        if found.is_short
+        else f"Vocabulary by {terms.language}"
     )
     rows = [
         [Text(plain(language(row.tag))), *(Text(row.cells[column]) for column in VOCABULARY_COLUMNS)]
         for row in found.worst
     ]
-    table = FittedTable(title, ("language", *VOCABULARY_COLUMNS), rows, frozenset({"missing", "baseline"}))
+    table = FittedTable(title, (terms.language, *VOCABULARY_COLUMNS), rows, frozenset({"missing", "baseline"}))
     told = [Text.assemble((plain(", ".join(found.names)), "cyan"), f": {plain(found.cut)}.")]
-    told += [Text(f"All {len(found.rows)} languages are in report.html.", "dim")] if found.is_short else []
+    told += [Text(f"All {len(found.rows)} {terms.language}s are in report.html.", "dim")] if found.is_short else []
     return [table, *told, *(Text(plain(remark), "dim") for remark in found.remarks)]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from leanglot.results.translation import Metric
@@ -60,6 +60,8 @@ _REWORDED: Final = tuple(
 )
 
 CLASSIFICATION: Final = Terms()
+TRANSLATION: Final = Terms(quality="quality", language="language pair", example="sentence", unit="")
+"""Where nothing says by which metric."""
 
 
 def terms_of(metric: Metric | None) -> Terms:
@@ -70,4 +72,4 @@ def terms_of(metric: Metric | None) -> Terms:
     """
     if metric is None:
         return CLASSIFICATION
-    return Terms(quality=METRIC_WORD[metric.name], language="language pair", example="sentence", unit="")
+    return replace(TRANSLATION, quality=METRIC_WORD[metric.name])

@@ -88,7 +88,7 @@ class TrainingFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    technique: Literal["distil", "qat", "movement"]
+    technique: Literal["distil", "distil-sequence", "qat", "movement"]
     examples: dict[str, int]
     unlabelled: int = Field(ge=0)
     steps: int = Field(ge=1)

@@ -67,6 +67,7 @@ class Metric(BaseModel):
         name: ``chrf`` (chrF2; Popović, 2015) or ``bleu`` (Papineni et al., 2002).
         signature: sacrebleu's signature; by pair, where it depends on the target language.
         pair_signatures: Signatures that differ from it, by pair.
+        beside: The other metric, which is shown and decides nothing; None where it was not computed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +75,7 @@ class Metric(BaseModel):
     name: MetricName
     signature: str
     pair_signatures: dict[str, str] = {}
+    beside: "Metric | None" = None
 
 
 class PairQuality(BaseModel):

@@ -38,7 +38,7 @@ function detailOf(candidate, row) {
   const facts = [
     [compared ? "Drop" : null, `${text("drop")} points, ${text("interval")} (${data.level})`],
     [compared ? "Upper bound" : null, `${text("bound")} against the margin of ${data.margin_text}`],
-    ["Accuracy", compared ? `${text("candidate")}, was ${text("baseline")}` : text("candidate")],
+    [data.words.quality, compared ? `${text("candidate")}, was ${text("baseline")}` : text("candidate")],
     ["Examples", text("groups") === "none" ? text("examples") : `${text("examples")} in ${text("groups")} groups`],
     [row.verdict === "inconclusive" ? "To settle it" : null, text("settle")],
   ].filter(([title]) => title !== null);

@@ -97,7 +97,7 @@ function showBesideHeadings(beside) {
   const next = headings.querySelector("[data-col='interval']").nextElementSibling;
   for (const key of BESIDE) {
     const { title, numeric } = data.columns[columnAt(key)];
-    const text = key === "candidate" ? "Accuracy" : title;
+    const text = key === "candidate" ? data.words.quality : title;
     next.before(element("th", {
       scope: "col", "data-col": `beside ${key}`, "data-beside": true, class: `sortable${numeric ? " number" : ""}`,
     }, element("span", { class: "whose", title: beside.name }, beside.name), ` ${text}`));
@@ -140,8 +140,8 @@ function filterLanguages() {
     cell.classList.toggle("out", !fits[cell.dataset.language]);
   }
   const shown = rows.filter((row) => fits[row.language]).length;
-  const none = rows.length && !shown ? ": no language fits the filters" : "";
-  byId("language-count").textContent = `${shown} of ${plural(rows.length, "language")}${none}`;
+  const none = rows.length && !shown ? `: no ${data.words.language} fits the filters` : "";
+  byId("language-count").textContent = `${shown} of ${plural(rows.length, data.words.language)}${none}`;
   keepOneStop(peeks());
   keepGridStop();
 }
