@@ -1,7 +1,7 @@
 """Tiny translation models of every family, saved as plain transformers folders: made the same in every run.
 
-``make_translator(folder, "marian")`` writes a model with weights drawn from a seed; with ``steps=150`` it also learns to
-translate most of `SENTENCES`. ``parallel()`` has the sentences as `ParallelExamples`.
+``make_translator(folder, "marian")`` writes a model with weights drawn from a seed; with ``steps=150, width=32`` it
+also learns to translate `sentences`. ``parallel()`` has the sentences as `ParallelExamples`.
 """
 
 import math
@@ -173,14 +173,15 @@ def _module(family: str, source: Tokenizer, target: Tokenizer, width: int) -> Pr
         return T5ForConditionalGeneration(
             T5Config(
                 vocab_size=rows, d_model=width, d_kv=width // 2, d_ff=2 * width, num_layers=2, num_heads=2,
-                num_decoder_layers=2, relative_attention_num_buckets=8, dropout_rate=0.0, pad_token_id=pad, eos_token_id=eos,
-                decoder_start_token_id=pad, tie_word_embeddings=True, task_specific_params=_t5_tasks(),
+                num_decoder_layers=2, relative_attention_num_buckets=8, dropout_rate=0.0, pad_token_id=pad,
+                eos_token_id=eos, decoder_start_token_id=pad, tie_word_embeddings=True, task_specific_params=_t5_tasks(),
             )
         ).eval()  # fmt: skip
     shape: dict[str, Any] = {
         "vocab_size": rows, "d_model": width, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
         "decoder_attention_heads": 2, "encoder_ffn_dim": 2 * width, "decoder_ffn_dim": 2 * width, "dropout": 0.0,
-        "max_position_embeddings": 64, "init_std": 0.1, "scale_embedding": True, "pad_token_id": pad, "eos_token_id": eos,
+        "max_position_embeddings": 64, "init_std": 0.1, "scale_embedding": True, "pad_token_id": pad,
+        "eos_token_id": eos,
         "encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0,
     }  # fmt: skip
     if family.startswith("marian"):
@@ -240,7 +241,7 @@ def _teach(model: TranslationModel, steps: int) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     ids, mask = _padded([row.ids for row in sources], model.pad_id)
-    labels, known = _padded([row for row in targets], model.pad_id)
+    labels, known = _padded(list(targets), model.pad_id)
     starts = torch.tensor([row.start for row in sources])
     given = torch.cat([starts, labels[:, :-1]], dim=1)
     kept = starts.shape[1] - 1

@@ -1,4 +1,4 @@
-"""Converts a SentencePiece model whose ids stand in a separate vocab.json into a tokenizer of the tokenizers library."""
+"""Converts a SentencePiece model whose ids stand in a vocab.json into a tokenizer of the tokenizers library."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from leanglot.extras import require
 
 # Stands in front of a piece that this side's model does not have: no text holds the noncharacter U+FFFF.
 _OTHER_SIDE: Final = "\uffff"
-_NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
+_NORMAL, _USER, _BYTE = 1, 4, 6  # types of pieces in SentencePiece's protocol
+_UNKNOWN_PENALTY: Final = 10.0  # by which SentencePiece scores an unknown character below the worst piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def read_pieces(path: Path) -> Pieces:
 def unigram_tokenizer(pieces: Pieces, vocabulary: Mapping[str, int], folder: Path) -> Tokenizer:
     """A tokenizer that cuts text as the model does and numbers the pieces as vocab.json does (Marian).
 
-    A vocabulary that both sides share has pieces that this side's model lacks: they can be decoded and are never cut.
+    A vocabulary that both sides share has pieces that this side's model lacks: they can be decoded and are never cut,
+    single characters excepted, which transformers looks up too where the model does not know them.
 
     Args:
         pieces: The model.
@@ -74,13 +76,16 @@ def unigram_tokenizer(pieces: Pieces, vocabulary: Mapping[str, int], folder: Pat
     if pieces.kind != "unigram":
         raise ModelError(f"{pieces.path} is a {pieces.kind} model, which is not converted here.", _BY_HAND)
     names = _in_order(vocabulary, folder)
-    special = _special(names)
-    rows = [
-        (name if name in special or name in pieces.scores else _OTHER_SIDE + name, pieces.scores.get(name, 0.0))
-        for name in names
-    ]
+    special = set(_special(names))
+    unknown = min(pieces.scores.values(), default=0.0) - _UNKNOWN_PENALTY
+    rows = []
+    for name in names:
+        if name in special or name in pieces.scores:
+            rows.append((name, pieces.scores.get(name, 0.0)))
+        else:
+            rows.append((name, unknown) if len(name) == 1 else (_OTHER_SIDE + name, 0.0))
     tokenizer = Tokenizer(models.Unigram(rows, unk_id=vocabulary["<unk>"], byte_fallback=False))
-    _dress(tokenizer, pieces, special, [decoders.Replace(_OTHER_SIDE, ""), *_metaspace_decoder()])
+    _dress(tokenizer, pieces, _special(names), [decoders.Replace(_OTHER_SIDE, ""), *_metaspace_decoder()])
     return tokenizer
 
 

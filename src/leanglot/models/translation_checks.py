@@ -30,8 +30,8 @@ def check_family(folder: Path, config: Mapping[str, Any]) -> None:
     raise ModelError(
         f"{folder} holds {', '.join(named) or 'a model of unnamed architecture'} ({family}), which is no supported "
         "translation model.",
-        "Allowed are the families marian, m2m_100 (M2M and NLLB), mbart, t5 and mt5 with their generation heads, such as "
-        "MarianMTModel or M2M100ForConditionalGeneration.",
+        "Allowed are the families marian, m2m_100 (M2M and NLLB), mbart, t5 and mt5 with their generation heads, such "
+        "as MarianMTModel or M2M100ForConditionalGeneration.",
     )
 
 

@@ -75,7 +75,7 @@ def read_facts(given: Given) -> TranslationFacts:
         family=family,
         decoder_start_id=end if start is None else start,
         eos_id=end,
-        max_target=longest_target(given.module),
+        max_target=longest_target(given.module, given.config),
         target_tokenizer=None if given.target is given.source else TARGET_TOKENIZER,
         beam=int(beam or 1),
         length_penalty=1.0 if penalty is None else float(penalty),
@@ -118,11 +118,16 @@ def longest_source(module: PreTrainedModel, settings: Mapping[str, Any], asked: 
     return asked
 
 
-def longest_target(module: PreTrainedModel) -> int:
+def longest_target(module: PreTrainedModel, config: Mapping[str, Any]) -> int:
     """Most tokens of a translation: what generation is set to, within the decoder's positions."""
-    set_to = getattr(module.generation_config, "max_length", None)
+    tasks = [task for name, task in (config.get("task_specific_params") or {}).items() if _TASK.match(str(name))]
+    told = [
+        getattr(module.generation_config, "max_length", None),
+        config.get("max_length"),
+        *(task.get("max_length") for task in tasks if isinstance(task, dict)),
+    ]
     # 20 is what transformers says where nobody said anything.
-    asked = _LONGEST if set_to is None or set_to <= 20 else int(set_to)
+    asked = max((each for each in told if isinstance(each, int) and each > 20), default=_LONGEST)
     positions = _positions(module)
     return asked if positions is None else max(2, min(asked, positions - 2))
 

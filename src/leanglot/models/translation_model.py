@@ -16,8 +16,8 @@ from leanglot.models.folder_checks import check_weights, precision_notes, read_c
 from leanglot.models.seq2seq_sliced import load_sliced_seq2seq
 from leanglot.models.sliced import is_sliced
 from leanglot.models.text_classifier import folder_digest
-from leanglot.models.translation_facts import TARGET_TOKENIZER, Given, longest_source, read_facts
 from leanglot.models.translation_checks import check_family, check_pad, check_vocabulary, check_weight_values
+from leanglot.models.translation_facts import TARGET_TOKENIZER, Given, longest_source, read_facts
 from leanglot.models.translation_tokenizers import read_settings, read_tokenizers, settings_text
 from leanglot.quiet import quiet_transformers
 from leanglot.results.atomic import write_text_atomically

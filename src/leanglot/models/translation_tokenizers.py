@@ -119,10 +119,11 @@ def _vocabulary(path: Path) -> dict[str, int]:
     if not path.is_file():
         raise ModelError(f"{path.parent} has no {path.name}.", "Copy the whole folder of the model.")
     found = _json(path)
-    sound = isinstance(found, dict) and all(isinstance(number, int) and number >= 0 for number in found.values())
-    if not sound or not found or len(set(found.values())) < len(found):
+    pieces = found if isinstance(found, dict) else {}
+    sound = all(isinstance(number, int) and number >= 0 for number in pieces.values())
+    if not pieces or not sound or len(set(pieces.values())) < len(pieces):
         raise ModelError(f"{path} is no vocabulary: it must give each piece an id of its own.", "Copy the file again.")
-    return dict(found)
+    return pieces
 
 
 def _json(path: Path) -> object:

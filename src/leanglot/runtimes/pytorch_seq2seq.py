@@ -38,7 +38,7 @@ class TorchSeq2Seq:
         starts = torch.tensor([row.start for row in rows])
         rule = _Rule(self._never)
         with torch_threads(self.threads), torch.inference_mode(), _settings(self.module), quiet_transformers():
-            output = self.module.generate(
+            output = self.module.generate(  # type: ignore[operator]
                 input_ids=ids,
                 attention_mask=mask,
                 decoder_input_ids=starts,

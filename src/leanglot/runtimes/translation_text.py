@@ -253,7 +253,7 @@ def _id(tokenizer: Tokenizer, token: str, tag: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _closest(tag: str, known: tuple[str, ...]) -> str | None:
-    """The known tag that does for one: itself, else the nearest variety of the language in the same script (UTS #35)."""
+    """The known tag that does for one: itself, else the language's nearest variety in the same script (UTS #35)."""
     if tag in known:
         return tag
     near = [(langcodes.tag_distance(tag, other), other) for other in known if script(other) == script(tag)]

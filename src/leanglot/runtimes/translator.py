@@ -190,8 +190,8 @@ class Translator:
         longest = len(rows[order[-1]])
         if (needed := self._bytes(longest, decoding)) > memory:
             raise ConfigError(
-                f"A beam {decoding.beam} wide needs about {_megabytes(needed)} MB for a source of {longest} tokens, and "
-                f"{_megabytes(memory)} MB are free.",
+                f"A beam {decoding.beam} wide needs about {_megabytes(needed)} MB for a source of {longest} tokens, "
+                f"and {_megabytes(memory)} MB are free.",
                 "Lower the beam or max_tokens, or split the text.",
             )
         batch: list[int] = []
