@@ -47,7 +47,7 @@ def measure_layers(
         DataError: A language with traffic has no texts.
     """
     texts = Texts.of(rows)
-    module = view_of(model)
+    module = view_of(model.module)
     blocks = blocks_of(module)
     gates = [_gate(module, block) for block in blocks]
     trial = _Trial(module, gates, texts, tuple(token_batches(texts.rows, model.pad_id, batch_tokens)))

@@ -130,8 +130,8 @@ def measure_units(
         ModelError: The model's family is not known, or its logits are not finite.
     """
     texts = Texts.of(rows)
-    module = view_of(model)
-    watch = _Watch(method, len(texts.languages))
+    module = view_of(model.module)
+    watch = UnitWatch(method, len(texts.languages))
     _attach(watch, module, kind)
     done = 0
     for batch in token_batches(texts.rows, model.pad_id, batch_tokens):
@@ -153,12 +153,12 @@ def own_margins(logits: Tensor) -> Tensor:
     return (best[:, 0] - best[:, 1]).sum()
 
 
-def view_of(model: TextClassifier) -> PreTrainedModel:
+def view_of(module: PreTrainedModel) -> PreTrainedModel:
     """A module of its own around the same weights, which need no gradient in it: hooks on it leave the model alone."""
-    held: dict[int, Tensor] = {id(each): each for each in model.module.buffers()}
-    for weight in model.module.parameters():
+    held: dict[int, Tensor] = {id(each): each for each in module.buffers()}
+    for weight in module.parameters():
         held[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
-    view: PreTrainedModel = copy.deepcopy(model.module, held)
+    view: PreTrainedModel = copy.deepcopy(module, held)
     view.eval()
     return view
 
@@ -229,8 +229,8 @@ def load_scores(path: Path, key: str) -> Scores | None:
 
 
 @dataclass(slots=True)
-class _Watch:
-    """Sums the scores of the batches that run backwards.
+class UnitWatch:
+    """Sums the scores of heads or neurons over the batches that run backwards.
 
     Attributes:
         method: How units are scored.
@@ -284,7 +284,7 @@ class _Watch:
         np.add.at(self.sums[place], self.tags, by_unit.abs().double().numpy())
 
 
-def _attach(watch: _Watch, module: PreTrainedModel, kind: Literal["heads", "ffn"]) -> None:
+def _attach(watch: UnitWatch, module: PreTrainedModel, kind: Literal["heads", "ffn"]) -> None:
     for block in blocks_of(module):
         name, count = (block.attention_output, heads_of) if kind == "heads" else (block.ffn_output, neurons_of)
         output = module.get_submodule(name)

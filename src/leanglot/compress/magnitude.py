@@ -7,11 +7,13 @@ from typing import Final
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from leanglot.compress.shaped import Shaped
 from leanglot.decide.importance import floor_share
 from leanglot.errors import RecipeError
-from leanglot.models.text_classifier import TextClassifier, linear_layers
+from leanglot.models.structure import linear_at
+from leanglot.models.text_classifier import TextClassifier, linear_layers, sharing_copy
 from leanglot.results.shaping import PruningFacts
 from leanglot.techniques import MagnitudePruning
 
@@ -38,10 +40,31 @@ def prune(model: TextClassifier, config: MagnitudePruning) -> Shaped:
     Raises:
         RecipeError: The model has no linear layer, or the pattern fits none.
     """
-    if not _distinct(linear_layers(model.module)):
-        raise RecipeError(f"{model.name} has no linear layer to prune.", "Leave pruning out of the recipe.")
-    pruned = model.with_own(linear_layers(model.module).values())
-    weights = _distinct(linear_layers(pruned.module))
+    module, facts, notes = zero_weights(model.module, linear_layers(model.module), model.name, config)
+    return Shaped(replace(model, module=module, pruning=(*model.pruning, facts)), notes=notes)
+
+
+def zero_weights(
+    module: PreTrainedModel, layers: Mapping[str, nn.Linear], name: str, config: MagnitudePruning
+) -> tuple[PreTrainedModel, PruningFacts, tuple[str, ...]]:
+    """The same on some linear layers of any model.
+
+    Args:
+        module: Left as it is.
+        layers: Its linear layers to prune, by name.
+        name: What messages call the model.
+        config: See `prune`.
+
+    Returns:
+        A new module, what was done, and what was noticed.
+
+    Raises:
+        RecipeError: See `prune`.
+    """
+    if not _distinct(layers):
+        raise RecipeError(f"{name} has no linear layer to prune.", "Leave pruning out of the recipe.")
+    pruned = sharing_copy(module, {id(weight) for layer in layers.values() for weight in layer.parameters()})
+    weights = _distinct({place: linear_at(pruned, place) for place in layers})
     notes: tuple[str, ...] = ()
     with torch.no_grad():
         if config.kept_of is not None:
@@ -51,8 +74,7 @@ def prune(model: TextClassifier, config: MagnitudePruning) -> Shaped:
         else:
             for weight in weights.values():
                 _zero_smallest([weight], config.target)
-    facts = _facts(list(weights.values()), config)
-    return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), notes=(*notes, NO_GAIN))
+    return pruned, _facts(list(weights.values()), config), (*notes, NO_GAIN)
 
 
 def _distinct(layers: Mapping[str, nn.Linear]) -> dict[str, Tensor]:

@@ -4,10 +4,13 @@ import copy
 from dataclasses import replace
 from typing import Literal
 
+from transformers import PreTrainedModel
+
 from leanglot.errors import RecipeError
 from leanglot.models.seq2seq_sliced import record_structure
 from leanglot.models.seq2seq_structure import Side, cut_layers, depths_of
 from leanglot.models.text_classifier import sharing_copy
+from leanglot.models.translation_facts import cache_numbers
 from leanglot.models.translation_model import TranslationModel
 from leanglot.results.shaping import PruningFacts
 from leanglot.techniques import SideLayers
@@ -66,7 +69,19 @@ def drop_layers(
         kept_by_layer=(*keep["encoder"], *(depths["encoder"] + layer for layer in keep["decoder"])),
         before_by_layer=(depths["encoder"], depths["decoder"]),
     )
-    return replace(model, module=module, pruning=(*model.pruning, facts))
+    return reshaped(model, module, facts)
+
+
+def reshaped(model: TranslationModel, module: PreTrainedModel, done: PruningFacts) -> TranslationModel:
+    """The model around a module that a pruning step made of its own.
+
+    Args:
+        model: What it was made from.
+        module: The new module.
+        done: What the step did.
+    """
+    facts = model.facts.model_copy(update={"cache_numbers": cache_numbers(module)})
+    return replace(model, module=module, facts=facts, pruning=(*model.pruning, done))
 
 
 def chosen_layers(name: str, side: Side, total: int, count: int | None, take: Take) -> list[int]:

@@ -2,25 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Final
 
 from leanglot.compress.ablation import measure_layers
-from leanglot.compress.importance import Rows, Scores, Told, measure_units, no_texts
+from leanglot.compress.choosing import combined, importance_map, instead_of, pruning_facts, shortfall, too_little
+from leanglot.compress.importance import Rows, Scores, Told, measure_units
 from leanglot.compress.shaped import Shaped
 from leanglot.compress.slicing import drop_layers, slice_heads, slice_neurons
-from leanglot.decide.importance import ByLayer, choose, combine, floor_share, merge, normalize
+from leanglot.decide.importance import choose, floor_share
 from leanglot.errors import RecipeError
 from leanglot.models.structure import blocks_of, heads_of, neurons_of
 from leanglot.models.text_classifier import TextClassifier
-from leanglot.results.checkpoints import key_of
 from leanglot.results.shaping import ImportanceMap, PruningFacts, UnitKind
 from leanglot.techniques import FfnPruning, HeadPruning, LayerPruning, StructuredPruning
 from leanglot.techniques.pruning import Importance
-
-_Keep = Sequence[Sequence[int]]
-
-_NAMES: Final = {"heads": "heads", "ffn": "neurons", "layers": "layers"}
 
 
 def measure(model: TextClassifier, config: StructuredPruning, rows: Rows, on_batch: Told | None = None) -> Scores:
@@ -81,7 +75,7 @@ def prune_heads(model: TextClassifier, config: HeadPruning, scores: Scores | Non
         return _prune_share(model, config, scores)
     counts = _counts(model, "heads")
     keep = _without_heads(model, counts, config.remove)
-    return Shaped(_recorded(slice_heads(model, keep), "heads", None, counts, keep))
+    return Shaped(_recorded(slice_heads(model, keep), pruning_facts("heads", None, counts, keep)))
 
 
 def prune_ffn(model: TextClassifier, config: FfnPruning, scores: Scores | None = None) -> Shaped:
@@ -120,15 +114,15 @@ def prune_layers(model: TextClassifier, config: LayerPruning, scores: Scores | N
     elif scores is None and count == 0:
         gone = set()
     else:
-        found, combined = _combined(model, "layers", (1,) * total, config.importance, scores)
+        found, one = combined(model.name, "layers", (1,) * total, config.importance, scores)
         if found.combine != config.importance.combine:
             raise RecipeError(
                 f"The order of the layers was found with combine: {found.combine}, not {config.importance.combine}.",
                 "Measure it again.",
             )
         gone = set(found.order[:count])
-        chosen = _map(
-            found, config.importance, combined, tuple(() if place in gone else (0,) for place in range(total))
+        chosen = importance_map(
+            found, config.importance, one, tuple(() if place in gone else (0,) for place in range(total))
         )
     keep = tuple(place for place in range(total) if place not in gone)
     facts = PruningFacts(
@@ -140,7 +134,7 @@ def prune_layers(model: TextClassifier, config: LayerPruning, scores: Scores | N
         kept_by_layer=keep,
     )
     pruned = drop_layers(model, keep)
-    notes = (_too_little(config.sparsity, total, "layers"),) if config.sparsity and not count else ()
+    notes = (too_little(config.sparsity, total, "layers"),) if config.sparsity and not count else ()
     return Shaped(replace(pruned, pruning=(*pruned.pruning, facts)), chosen, notes)
 
 
@@ -151,16 +145,16 @@ def _prune_share(model: TextClassifier, config: HeadPruning | FfnPruning, scores
     counts = _counts(model, kind)
     if scores is None and share == 0:
         whole = [range(count) for count in counts]
-        return Shaped(_recorded(cut_to(model, whole), kind, share, counts, whole))
-    found, combined = _combined(model, kind, counts, config.importance, scores)
+        return Shaped(_recorded(cut_to(model, whole), pruning_facts(kind, share, counts, whole)))
+    found, one = combined(model.name, kind, counts, config.importance, scores)
     multiple = config.multiple if isinstance(config, FfnPruning) else 1
-    keep = choose(combined, share, config.scope, multiple=multiple)
-    notes = _shortfall(kind, share, config.scope, counts, keep, multiple)
+    keep = choose(one, share, config.scope, multiple=multiple)
+    notes = shortfall(kind, share, config.scope, counts, keep, multiple)
     # A layer's neurons are many: the map tells how many stay, and of the heads which.
     kept = tuple(map(tuple, keep)) if kind == "heads" else tuple((len(some),) for some in keep)
-    chosen = _map(found, config.importance, combined, kept)
-    cut = cut_to(model, keep, _instead(found, compensate=config.compensate))
-    return Shaped(_recorded(cut, kind, share, counts, keep), chosen, notes)
+    chosen = importance_map(found, config.importance, one, kept)
+    cut = cut_to(model, keep, instead_of(found, compensate=config.compensate))
+    return Shaped(_recorded(cut, pruning_facts(kind, share, counts, keep)), chosen, notes)
 
 
 def _counts(model: TextClassifier, kind: UnitKind) -> tuple[int, ...]:
@@ -170,27 +164,6 @@ def _counts(model: TextClassifier, kind: UnitKind) -> tuple[int, ...]:
 
 def _traffic(how: Importance) -> Mapping[str, float] | None:
     return how.traffic if how.combine == "traffic" else None
-
-
-def _combined(
-    model: TextClassifier, kind: UnitKind, counts: Sequence[int], how: Importance, scores: Scores | None
-) -> tuple[Scores, ByLayer]:
-    """The scores, checked, and one importance from those of all languages."""
-    if scores is None:
-        raise no_texts()
-    shapes = {tuple(map(len, layers)) for layers in scores.by_language.values()}
-    if scores.kind != kind or shapes != {tuple(counts)}:
-        raise RecipeError(
-            f"The importance given is of other {scores.kind} than those of {model.name}.", "Measure it on this model."
-        )
-    # Layers go by divergences in nats, which are the same in every language; shares would rank them otherwise.
-    one = merge if kind == "layers" else partial(combine, what=_NAMES[kind])
-    return scores, one(scores.by_language, how.combine, _traffic(how))
-
-
-def _instead(scores: Scores, *, compensate: bool) -> ByLayer | None:
-    """What stands for the units that go."""
-    return scores.activations if compensate and scores.activations else None
 
 
 def _without_heads(
@@ -226,62 +199,5 @@ def _named_layers(model: TextClassifier, total: int, remove: Sequence[int]) -> s
     return set(remove)
 
 
-def _recorded(
-    pruned: TextClassifier, kind: UnitKind, target: float | None, before: Sequence[int], keep: _Keep
-) -> TextClassifier:
-    kept = tuple(map(len, keep))
-    total, removed = sum(before), sum(before) - sum(kept)
-    facts = PruningFacts(
-        technique=kind,
-        target=target,
-        actual=removed / total,
-        removed=removed,
-        total=total,
-        kept_by_layer=kept,
-        before_by_layer=tuple(before),
-        chosen=key_of([list(some) for some in keep]),
-    )
+def _recorded(pruned: TextClassifier, facts: PruningFacts) -> TextClassifier:
     return replace(pruned, pruning=(*pruned.pruning, facts))
-
-
-def _shortfall(
-    kind: UnitKind, share: float, scope: str, before: Sequence[int], keep: _Keep, multiple: int
-) -> tuple[str, ...]:
-    """A note where fewer go than were asked for, by more than a multiple makes necessary."""
-    total = sum(before)
-    asked, removed = floor_share(share, total), total - sum(map(len, keep))
-    if share and not asked:
-        return (_too_little(share, total, _NAMES[kind]),)
-    if asked - removed < multiple:
-        return ()
-    step = "" if multiple == 1 else f" to a multiple of {multiple}"
-    why = f"each layer keeps at least {multiple}"
-    if scope == "layer":
-        why = f"the share of each layer is rounded down{step}, and it {why.removeprefix('each layer ')}"
-    return (f"{removed:,} of {total:,} {_NAMES[kind]} are removed, not {asked:,}: {why}.",)
-
-
-def _too_little(share: float, total: int, units: str) -> str:
-    return f"{share:.4g} of {total:,} {units} is less than one, so all stay: the least that can go is {1 / total:.4g}."
-
-
-def _map(scores: Scores, how: Importance, combined: ByLayer, kept: tuple[tuple[int, ...], ...]) -> ImportanceMap:
-    whole = scores.kind == "ffn"  # thousands of neurons: a layer's sum says enough
-    shares = normalize(scores.by_language, _NAMES[scores.kind])
-    if scores.kind != "heads":  # what is shown by layer is shown as shares of all layers
-        (combined,) = normalize({"combined": combined}, _NAMES[scores.kind]).values()
-    return ImportanceMap(
-        kind=scores.kind,
-        method=scores.method,
-        combine=how.combine,
-        texts=dict(scores.texts),
-        scores={tag: _told(layers, whole=whole) for tag, layers in shares.items()},
-        combined=_told(combined, whole=whole),
-        kept=kept,
-    )
-
-
-def _told(layers: ByLayer, *, whole: bool) -> tuple[tuple[float, ...], ...]:
-    if whole:
-        return tuple((float(layer.sum()),) for layer in layers)
-    return tuple(tuple(map(float, layer)) for layer in layers)

@@ -1,7 +1,7 @@
 """Surgery on a tokenizer: pieces leave its vocabulary, and every id in its JSON follows."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -94,7 +94,7 @@ def take_inventory(tokenizer: Tokenizer) -> Inventory:
     )
 
 
-def trim_tokenizer(tokenizer: Tokenizer, kept: Collection[int]) -> TrimmedTokenizer:
+def trim_tokenizer(tokenizer: Tokenizer, kept: Collection[int], lead: Sequence[int] = ()) -> TrimmedTokenizer:
     """Take pieces out of a tokenizer.
 
     A merge of BPE stays where its two parts and what it gives do. New ids are given without gaps in the old order.
@@ -102,6 +102,7 @@ def trim_tokenizer(tokenizer: Tokenizer, kept: Collection[int]) -> TrimmedTokeni
     Args:
         tokenizer: Left as it is.
         kept: Ids of the pieces to keep; those that it cannot do without stay anyway.
+        lead: Ids of pieces that get the first new ids, in this order; they stay too.
 
     Raises:
         RecipeError: Its model is of a kind that cannot be trimmed, or its JSON cannot be read back with the new ids.
@@ -111,13 +112,14 @@ def trim_tokenizer(tokenizer: Tokenizer, kept: Collection[int]) -> TrimmedTokeni
     _kind(model)
     own = _model_ids(model)
     ids = own | {token["content"]: token["id"] for token in state["added_tokens"]}
-    stay = {*kept, *_fixed(state, ids, _unknown(model, ids))}
+    stay = {*kept, *lead, *_fixed(state, ids, _unknown(model, ids))}
     numbers = range(len(model["vocab"])) if isinstance(model["vocab"], list) else sorted(own.values())
-    inside = [number for number in numbers if number in stay]
-    behind = sorted({token["id"] for token in state["added_tokens"]}.difference(own.values()))
-    rows = (*inside, *behind)
+    inside = [number for number in numbers if number in stay and number not in lead]
+    behind = sorted({token["id"] for token in state["added_tokens"]}.difference(own.values(), lead))
+    rows = (*lead, *inside, *behind)
     new = {old: number for number, old in enumerate(rows)}
-    _trim_model(model, new)
+    joining = {content: number for content, number in ids.items() if number in lead and number not in own.values()}
+    _trim_model(model, new, joining)
     for token in state["added_tokens"]:
         token["id"] = new[token["id"]]
     state["added_tokens"].sort(key=lambda token: token["id"])
@@ -214,11 +216,15 @@ def _pair(merge: str | list[str]) -> tuple[str, str]:
     return left, right
 
 
-def _trim_model(model: _State, new: Mapping[int, int]) -> None:
+def _trim_model(model: _State, new: Mapping[int, int], joining: Mapping[str, int]) -> None:
+    """Leave the model the pieces with a new id, in the order of `new`; added tokens that join them become its own."""
     if isinstance(model["vocab"], list):
-        model["vocab"] = [entry for number, entry in enumerate(model["vocab"]) if number in new]
+        lowest = min((score for _, score in model["vocab"]), default=0.0)
+        entries = dict(enumerate(model["vocab"])) | {number: [piece, lowest] for piece, number in joining.items()}
+        model["vocab"] = [entries[old] for old in new if old in entries]
         model["unk_id"] = None if model["unk_id"] is None else new[model["unk_id"]]
         return
+    model["vocab"] |= joining
     model["vocab"] = {piece: new[old] for piece, old in model["vocab"].items() if old in new}
     if "merges" in model:
         inner = len(model["continuing_subword_prefix"] or "")

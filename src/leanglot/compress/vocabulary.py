@@ -66,7 +66,7 @@ def trim(model: TextClassifier, config: TrimVocabulary, corpus: TextPool) -> Sha
     module = _with_rows(model, rows, new)
     trimmed = replace(model, module=module, tokenizer=cut.tokenizer, pad_id=new[model.pad_id], vocabulary=facts)
     _check_answers(model, trimmed, rows, pool.texts)
-    return Shaped(trimmed, notes=(*corpus.notes, *notes, *_held_note(held), *_told(facts, config, inventory)))
+    return Shaped(trimmed, notes=(*corpus.notes, *notes, *held_note(held), *told_of_cut(facts, config, inventory)))
 
 
 def _restricted(config: TrimVocabulary, corpus: TextPool) -> tuple[TextPool, list[str]]:
@@ -127,7 +127,8 @@ def _held(model: TextClassifier, table: nn.Embedding, inventory: Inventory) -> s
     return held & set(inventory.ids.values())
 
 
-def _held_note(held: Collection[int]) -> list[str]:
+def held_note(held: Collection[int]) -> list[str]:
+    """What to know of the pieces that stay whatever the texts use."""
     if len(held) < _MANY_HELD:
         return []
     return [f"{len(held):,} pieces stay because the model counts positions from the padding's id, which cannot move."]
@@ -197,7 +198,7 @@ def _answers(model: TextClassifier, rows: Sequence[Sequence[int]]) -> Tensor:
     return logits
 
 
-def _told(facts: VocabularyFacts, config: TrimVocabulary, inventory: Inventory) -> list[str]:
+def told_of_cut(facts: VocabularyFacts, config: TrimVocabulary, inventory: Inventory) -> list[str]:
     """What to know of the cut: that it was none, and languages whose texts are few or do not show enough."""
     notes = []
     if facts.pieces_after == facts.pieces_before:

@@ -1,6 +1,6 @@
 """Encoder-decoder models whose layers differ in shape: what config.json says of it, and how they are loaded from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -60,9 +60,9 @@ def record_structure(module: PreTrainedModel) -> None:
     heads = _by_place(module, attentions_of(module), PLACES)
     neurons = _by_place(module, feed_forwards_of(module), _SIDES)
     for side in _SIDES:
-        named = [count for other in _SIDES if neurons_key(module, other) == neurons_key(module, side)
-                 for count in neurons[other]]  # fmt: skip
-        setattr(config, neurons_key(module, side), max(named))
+        key = neurons_key(module, side)
+        alike = [neurons[other] for other in _SIDES if neurons_key(module, other) == key]
+        setattr(config, key, max(max(counts) for counts in alike))
     if not heads_tell_width(module):
         setattr(config, heads_key(module, "encoder"), max(max(counts) for counts in heads.values()))
     structure = Seq2SeqStructure(
@@ -97,8 +97,8 @@ def build_seq2seq(folder: Path) -> PreTrainedModel:
         ) from error
     if (stored := getattr(module.config, STRUCTURE_KEY, None)) is not None:
         structure = _structure(stored, path)
-        _shape(module, attentions_of(module), structure.heads, "heads", path)
-        _shape(module, feed_forwards_of(module), structure.neurons, "neurons", path)
+        _shape(module, attentions_of(module), structure.heads.items(), "heads", path)
+        _shape(module, feed_forwards_of(module), structure.neurons.items(), "neurons", path)
     built: PreTrainedModel = module
     return built
 
@@ -177,14 +177,21 @@ def _structure(stored: object, path: Path) -> Seq2SeqStructure:
 
 
 def _by_place(module: nn.Module, all_units: Sequence[Units], places: Sequence[_P]) -> dict[_P, tuple[int, ...]]:
-    return {place: tuple(count_of(module, units) for units in all_units if units.place == place) for place in places}
+    counts: dict[str, list[int]] = {}
+    for units in all_units:
+        counts.setdefault(units.place, []).append(count_of(module, units))
+    return {place: tuple(counts[place]) for place in places}
 
 
 def _shape(
-    module: PreTrainedModel, all_units: Sequence[Units], asked: dict[_P, tuple[int, ...]], kind: str, path: Path
+    module: PreTrainedModel,
+    all_units: Sequence[Units],
+    asked: Iterable[tuple[str, tuple[int, ...]]],
+    kind: str,
+    path: Path,
 ) -> None:
     """Cut the units of a module that has no values yet, to how many the config gives, which are no more than it has."""
-    for place, counts in asked.items():
+    for place, counts in asked:
         own = [units for units in all_units if units.place == place]
         if len(counts) != len(own):
             raise _wrong(path, f"{kind}.{place} gives {len(counts):,} layers, and the model has {len(own)}")

@@ -152,6 +152,20 @@ def feed_forwards_of(module: nn.Module) -> tuple[Units, ...]:
     return tuple(found)
 
 
+def linear_layers_of(module: nn.Module) -> dict[str, nn.Linear]:
+    """The linear layers of both sides by name, without the output projection, whose table is the vocabulary's.
+
+    Raises:
+        ModelError: See `depths_of`.
+    """
+    stacks = tuple(_family(module).stacks.values())
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Linear) and name.startswith(tuple(f"{stack}." for stack in stacks))
+    }
+
+
 def count_of(module: nn.Module, units: Units) -> int:
     """How many of the units there are now."""
     return linear_at(module, units.behind).in_features // units.width
@@ -225,7 +239,7 @@ def _hand_on_biases(first: nn.Module, heir: nn.Module, attention: str) -> None:
     owner, taker = first.get_submodule(attention), heir.get_submodule(attention)
     biases = getattr(owner, "relative_attention_bias", None)
     if biases is not None and taker is not owner:
-        taker.has_relative_attention_bias = True
+        update_known(taker, {"has_relative_attention_bias": True})
         taker.relative_attention_bias = biases
 
 

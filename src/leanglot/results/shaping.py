@@ -24,8 +24,10 @@ class PruningFacts(BaseModel):
         removed: How many it removed; of single weights how many are zero.
         total: How many there were before this step.
         kept_by_layer: Heads or neurons that each layer has now; for ``layers`` the places, counted from 0, of the
-            layers that stayed; empty for single weights.
-        before_by_layer: Heads or neurons that each layer had before the step; empty where that does not apply.
+            layers that stayed; empty for single weights. Of a translation model the encoder's layers come first, then
+            the decoder's (places count on), for ``heads`` then the decoder's cross-attentions.
+        before_by_layer: Heads or neurons that each layer had before the step; for ``layers`` of a translation model
+            the layers of each side; empty where that does not apply.
         chosen: Digest of which heads or neurons stayed, so that two cuts of the same shape can be told apart; empty
             where that does not apply.
     """
@@ -52,7 +54,7 @@ class VocabularyFacts(BaseModel):
 
     Attributes:
         languages: Languages that it was cut for.
-        pieces_before: Rows of the embedding table before.
+        pieces_before: Rows of the embedding table before; of both tables of a translation model with one per side.
         pieces_after: Rows after.
         texts: Texts that showed what is used, by language.
         expected_missing: Share of the tokens of further texts, by language, whose piece is gone, so that they are split

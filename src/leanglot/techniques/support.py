@@ -133,6 +133,8 @@ def task_fault(recipe: Recipe, runtime: Runtime, task: Task) -> str | None:
         for step in recipe:
             if isinstance(step, TranslationStep | MixedInt8):
                 return f"{scheme(step)} is for translation models, not for classifiers"
+            if isinstance(step, TrimVocabulary) and step.side != "both":
+                return f"{scheme(step)} with side: {step.side} is for translation models: a classifier has no two sides"
         return None
     for step in recipe:
         if isinstance(step, Distillation | MovementPruning | QuantizationAware | LayerPruning):

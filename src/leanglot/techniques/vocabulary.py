@@ -16,6 +16,8 @@ class TrimVocabulary(BaseModel):
             piece that occurs stays, and the texts are tokenized exactly as before.
         neighbours: Also keep pieces that stand inside the texts' words though the tokenizer splits these otherwise, and
             those that differ from a used one in letter case or in standing at the start of a word: for few texts.
+        side: Of a translation model with a vocabulary per side, which of them is cut. What both sides share is cut as
+            one, by the texts of both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,3 +26,5 @@ class TrimVocabulary(BaseModel):
     languages: tuple[str, ...] | None = Field(default=None, min_length=1)
     coverage: float = Field(default=1.0, gt=0, le=1)
     neighbours: bool = False
+    # Left out where it says nothing, so that records of classifiers stay as they were.
+    side: Literal["both", "source", "target"] = Field(default="both", exclude_if=lambda side: side == "both")
