@@ -1,5 +1,6 @@
 """Exports a translation model for CTranslate2, its weights quantized on the way."""
 
+import copy
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -66,7 +67,9 @@ def export_ctranslate2(model: TranslationModel, folder: Path, weights: Weights =
     if weights not in get_args(Weights):
         raise RecipeError(f"{weights} is no way to store weights.", f"Allowed are {', '.join(get_args(Weights))}.")
     notes = _check_machine(weights)
-    facts, module = model.facts, model.module
+    facts = model.facts
+    # CTranslate2 scales the tensors that it is given in place before it rounds them.
+    module = copy.deepcopy(model.module) if weights.startswith("int8") else model.module
     spec = specify(module, str(module.config.model_type), facts.suppressed)
     source, target = _vocabularies(model)
     spec.register_source_vocabulary(source)

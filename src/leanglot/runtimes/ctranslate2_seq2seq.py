@@ -12,7 +12,7 @@ from leanglot.errors import ConfigError, DataError, ModelError
 from leanglot.extras import require
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.seq2seq import Decoded, Decoding, SourceRow
-from leanglot.techniques import MixedInt8
+from leanglot.techniques import HalfPrecision, MixedInt8
 
 Loaded = Any
 """An object of CTranslate2, which has no types."""
@@ -129,8 +129,9 @@ def open_engine(folder: Path, manifest: Manifest, threads: int) -> CTranslate2Se
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         source, target = vocabulary_of(folder)
+        device, kind = _device(ctranslate2, manifest)
         translator = ctranslate2.Translator(
-            str(folder), device=_device(ctranslate2, manifest), inter_threads=1, intra_threads=threads
+            str(folder), device=device, compute_type=kind, inter_threads=1, intra_threads=threads
         )
         return CTranslate2Seq2Seq(translator, source, target, config["eos_token"], config["decoder_start_token"])
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -155,14 +156,25 @@ def vocabulary_of(folder: Path) -> tuple[list[str], list[str]]:
     return source, target
 
 
-def _device(ctranslate2: ModuleType, manifest: Manifest) -> str:
-    """The processor; a GPU for INT8 with a 16-bit type that the processor lacks and a GPU here has."""
+def _device(ctranslate2: ModuleType, manifest: Manifest) -> tuple[str, str]:
+    """Where a model runs, and what it computes in.
+
+    That is the processor with the types that it has, in place of 16 bits FP32; for INT8 with a 16-bit type that the
+    processor lacks and a GPU here has, the GPU.
+    """
     last = manifest.recipe[-1] if manifest.recipe else None
-    if not isinstance(last, MixedInt8):
-        return "cpu"
-    kind = {"fp16": "int8_float16", "bf16": "int8_bfloat16"}[last.rest]
-    on_gpu = ctranslate2.get_cuda_device_count() and kind in ctranslate2.get_supported_compute_types("cuda")
-    return "cuda" if on_gpu and kind not in ctranslate2.get_supported_compute_types("cpu") else "cpu"
+    if isinstance(last, HalfPrecision):
+        kind, instead = {"fp16": "float16", "bf16": "bfloat16"}[last.dtype], "float32"
+    elif isinstance(last, MixedInt8):
+        kind, instead = {"fp16": "int8_float16", "bf16": "int8_bfloat16"}[last.rest], "int8_float32"
+    else:
+        return "cpu", "default"
+    if kind in ctranslate2.get_supported_compute_types("cpu"):
+        return "cpu", kind
+    if isinstance(last, MixedInt8) and ctranslate2.get_cuda_device_count():
+        on_gpu: set[str] = ctranslate2.get_supported_compute_types("cuda")
+        return ("cuda", kind) if kind in on_gpu else ("cpu", instead)
+    return "cpu", instead
 
 
 def _told(error: Exception) -> Exception:
