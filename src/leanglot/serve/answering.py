@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -21,7 +21,7 @@ from leanglot.serve.settings import ServeSettings
 _PATIENCE_S: Final = 0.05  # only who waits longer is watched for hanging up: watching costs a task
 _MOST_FAULTS: Final = 3
 _LONGEST_PLACE: Final = 60
-_LONGEST_TAG: Final = 100  # longer ones are refused anyway, and must not be remembered
+LONGEST_TAG: Final = 100  # longer ones are refused anyway, and must not be remembered
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -33,11 +33,13 @@ class Answering:
         batcher: Runs the engine.
         settings: Limits.
         telemetry: Who is told.
+        keep: Takes every answer before it is given.
     """
 
     batcher: Batcher
     settings: ServeSettings
     telemetry: Telemetry
+    keep: Callable[[Sequence[Answer]], None] | None = None
 
     async def read(self, request: Request, model: type[_Model]) -> _Model:
         """Read a request's body.
@@ -84,6 +86,8 @@ class Answering:
             answers = await self._wait(ticket, request, arrived)
         finally:
             self.batcher.drop(ticket)
+        if self.keep is not None:
+            self.keep(answers)
         self.telemetry.answered(texts, answers, time.perf_counter() - arrived)
         return answers
 
@@ -192,7 +196,7 @@ def _languages(texts: Sequence[str], tags: Sequence[str | None]) -> list[str | N
         raise Refusal(422, f"There are {len(texts)} texts and {len(tags)} languages; give one for each, or none.")
     out: list[str | None] = []
     for position, tag in enumerate(tags):
-        canonical, fault = (None, None) if tag is None else _canonical(tag[: _LONGEST_TAG + 1])
+        canonical, fault = (None, None) if tag is None else _canonical(tag[: LONGEST_TAG + 1])
         if fault is not None:
             raise Refusal(422, f"Language {position}: {fault}")
         out.append(canonical)

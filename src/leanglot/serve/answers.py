@@ -6,20 +6,41 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Translated:
+    """A text's translation; it is answered and never logged.
+
+    Attributes:
+        text: The translation.
+        tokens: Number of its tokens.
+        parts: Into how many pieces the text was split because it was too long for the model; 1 where it was not.
+        cut: Whether a sentence was too long by itself, and was cut between words.
+        finished: Whether it ended by itself, below its bound.
+    """
+
+    text: str
+    tokens: int
+    parts: int
+    cut: bool
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to one text, and what is logged of it.
 
     Attributes:
         id: Unique identifier, by which a label that becomes known later finds its prediction.
-        label: Name of the most probable class.
-        confidence: Its softmax probability.
-        language: Canonical tag that the caller told or the router detected; None where nobody knows.
+        label: Name of the most probable class; of a translation, what can be seen of it: one of `OUTCOMES`.
+        confidence: Its softmax probability; of a translation, the geometric mean of its tokens' probabilities.
+        language: Canonical tag that the caller told or the router detected, of a translation that of its pair; None
+            where nobody knows.
         variant: Name of the artifact that answered.
         tokens: Number of tokens, special ones included.
         unknown: Number of unknown tokens.
         characters: Number of characters.
         script: ISO 15924 code of most of its letters; ``Zyyy`` where it has none.
-        truncated: Whether the text was cut at the model's maximum length.
+        truncated: Whether the text was cut at the model's maximum length; none is that is translated.
+        translation: The translation; None where the text was classified.
     """
 
     id: str
@@ -32,6 +53,7 @@ class Answer:
     characters: int
     script: str
     truncated: bool
+    translation: Translated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +117,7 @@ class Telemetry(Protocol):
         ...
 
     def labelled(self, identifier: str, label: str) -> None:
-        """The right label of an earlier answer became known."""
+        """The right label of an earlier answer became known, or a translation's chrF, as `quality_label` tells it."""
         ...
 
     def batched(self, batch: Batch) -> None:

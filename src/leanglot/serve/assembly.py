@@ -15,12 +15,13 @@ from leanglot.monitor.rules import Rules
 from leanglot.monitor.watch import Watch
 from leanglot.results.monitor_baseline import MonitorBaseline, read_monitor_baseline
 from leanglot.serve.dashboard import dashboard_router
-from leanglot.serve.engine import ArtifactEngine, open_engine
 from leanglot.serve.journal import Journal
 from leanglot.serve.memory_log import MemoryLog
 from leanglot.serve.metrics import DEFAULT_LANGUAGES_LIMIT, Metrics, metrics_router
+from leanglot.serve.opening import ServedEngine, open_engine
 from leanglot.serve.shadow import DEFAULT_SHARE, Shadow
 from leanglot.serve.telemetry import Desk, Recorder
+from leanglot.serve.translator_engine import KnowsPairs
 from leanglot.serve.watching import Watched, Watching
 
 _SHADOW_THREADS: Final = 1  # it shares the machine with the served model
@@ -81,7 +82,7 @@ class Assembly:
         routers: ``/metrics``, and ``/dashboard`` where there is a monitor.
     """
 
-    engine: ArtifactEngine
+    engine: ServedEngine
     telemetry: Desk
     routers: tuple[APIRouter, ...]
 
@@ -151,9 +152,14 @@ def _record(
         raise
 
 
-def _baseline_model(artifact: Path, served: ArtifactEngine) -> ArtifactEngine:
-    """The baseline model, which must know the same labels."""
+def _baseline_model(artifact: Path, served: ServedEngine) -> ServedEngine:
+    """The baseline model, which must do the same and know the same labels."""
     engine = open_engine(artifact, _SHADOW_THREADS)
+    if isinstance(engine, KnowsPairs) != isinstance(served, KnowsPairs):
+        raise ConfigError(
+            f"{artifact} cannot shadow {served.name}: one of them translates, the other does not.",
+            "Shadow with the model that the served one was made from.",
+        )
     if set(engine.labels) != set(served.labels):
         other = sorted(set(engine.labels) ^ set(served.labels))
         raise ConfigError(

@@ -11,6 +11,7 @@ from leanglot.serve.engine import StagedEngine
 from leanglot.serve.errors import JSON, ErrorBody
 from leanglot.serve.settings import ServeSettings
 
+_TEXTS: Final = ("PredictRequest", "TranslateRequest")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _SAID: Final = {
     400: "The body is no JSON in UTF-8, or not of the protocol.",
@@ -27,7 +28,13 @@ _RETRY: Final = {"Retry-After": {"description": "Seconds to wait.", "schema": {"
 
 
 def documented(
-    asked: type[BaseModel], answered: type[BaseModel], *, status: int = 200, busy: bool = False, named: bool = False
+    asked: type[BaseModel],
+    answered: type[BaseModel],
+    *,
+    status: int = 200,
+    busy: bool = False,
+    named: bool = False,
+    missing: bool = False,
 ) -> dict[str, Any]:
     """What the document says of an endpoint that takes a body, as arguments of FastAPI's route.
 
@@ -37,12 +44,16 @@ def documented(
         status: Status code of the answer.
         busy: Whether it needs the engine.
         named: Whether its path names a model.
+        missing: Whether it may be asked about what is kept no longer.
     """
     codes = [400, 401, 413, 415, 422, 500, 503, *([504] if busy else []), *([404] if named else [])]
+    failures = {code: failure(code) for code in sorted(codes)}
+    if missing:
+        failures[404] = failure(404) | {"description": "There is no translation with this id any more."}
     return {
         "status_code": status,
         "response_model": answered,
-        "responses": {code: failure(code) for code in sorted(codes)},
+        "responses": failures,
         "openapi_extra": {"requestBody": {"required": True, "content": {JSON: {"schema": _reference(asked)}}}},
     }
 
@@ -74,10 +85,14 @@ def document(app: FastAPI, asked: tuple[type[BaseModel], ...], settings: ServeSe
 
 
 def _limit(schemas: dict[str, Any], settings: ServeSettings, engine: StagedEngine) -> None:
-    texts = schemas["PredictRequest"]["properties"]["texts"]
-    texts |= {"minItems": 1, "maxItems": settings.max_texts}
-    texts["items"]["maxLength"] = settings.max_text_chars
-    if engine.labels:
+    for name in _TEXTS:
+        if name in schemas:
+            texts = schemas[name]["properties"]["texts"]
+            texts |= {"minItems": 1, "maxItems": settings.max_texts}
+            texts["items"]["maxLength"] = settings.max_text_chars
+    if "ReferenceRequest" in schemas:
+        schemas["ReferenceRequest"]["properties"]["reference"]["maxLength"] = settings.max_text_chars
+    if engine.labels and "LabelRequest" in schemas:
         schemas["LabelRequest"]["properties"]["label"]["enum"] = list(engine.labels)
 
 

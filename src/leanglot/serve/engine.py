@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,14 +11,21 @@ from leanglot.errors import ModelError
 from leanglot.runtimes.base import TokenIds
 from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS, pad
 from leanglot.runtimes.classifier import Classifier, softmax
-from leanglot.runtimes.opening import load
 from leanglot.runtimes.router import Router
-from leanglot.runtimes.text_facts import TextFacts, text_facts, unknown_id
+from leanglot.runtimes.text_facts import TextFacts, text_facts
 from leanglot.serve.answers import Answer, Engine
 from leanglot.serve.grouping import by_length
-from leanglot.serve.loaded_files import LoadedFiles, files_of
+from leanglot.serve.loaded_files import LoadedFiles
+from leanglot.techniques import Runtime
 
 WARM_TEXT: Final = "warm up"
+PLATFORMS: Final[Mapping[Runtime, str]] = {
+    "onnxruntime": "onnxruntime_onnx",
+    "pytorch": "pytorch",
+    "openvino": "openvino",
+    "ctranslate2": "ctranslate2",
+}
+"""What executes a model, in the names of the Open Inference Protocol where it has one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +111,7 @@ class ArtifactEngine:
     def platform(self) -> str:
         """What executes it, in the names of the Open Inference Protocol where it has one."""
         runtimes = {classifier.manifest.runtime for classifier in self.classifiers.values()}
-        return "+".join(sorted(_PLATFORMS[runtime] for runtime in runtimes))
+        return "+".join(sorted(PLATFORMS[runtime] for runtime in runtimes))
 
     def prepare(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
         """Tokenize texts, and find out who answers each; see `StagedEngine`."""
@@ -219,25 +225,3 @@ class PlainEngine:
     def answer(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Answer]:
         """Have the engine answer; see `Engine`."""
         return self.engine.answer(texts, languages)
-
-
-_PLATFORMS: Final = {"onnxruntime": "onnxruntime_onnx", "pytorch": "pytorch", "openvino": "openvino"}
-
-
-def open_engine(artifact: str | Path, threads: int | None = None, *, verify: bool = True) -> ArtifactEngine:
-    """Load an artifact or a router for serving.
-
-    Args:
-        artifact: Its folder.
-        threads: Threads of each engine; None takes what suits it.
-        verify: Compare every file with the hashes of the manifest first.
-
-    Raises:
-        ModelError: The folder is neither, or is damaged, or was changed since it was written.
-    """
-    before = files_of(Path(artifact))
-    loaded = load(artifact, threads, verify=verify)
-    name = loaded.manifest.name
-    classifiers = {name: loaded} if isinstance(loaded, Classifier) else dict(loaded.classifiers)
-    unknown = {variant: unknown_id(classifier.tokenizer) for variant, classifier in classifiers.items()}
-    return ArtifactEngine(name, classifiers, unknown, before, loaded if isinstance(loaded, Router) else None)

@@ -14,7 +14,7 @@ from typing import Final
 from leanglot.errors import ConfigError, StorageError
 from leanglot.monitor.events import UNDETERMINED, ShadowAnswer
 from leanglot.results.storage import is_full, storage_errors
-from leanglot.serve.answers import Answer
+from leanglot.serve.answers import Answer, Translated
 from leanglot.serve.metrics import Metrics
 
 DEFAULT_QUEUED_LINES: Final = 20_000
@@ -211,6 +211,15 @@ def _prediction(answer: Answer, now: float, seconds: float) -> dict[str, object]
         "unknown": answer.unknown,
         "characters": answer.characters,
         "script": answer.script,
+        **({} if answer.translation is None else _of_translation(answer.translation)),
+    }
+
+
+def _of_translation(translation: Translated) -> dict[str, object]:
+    return {
+        "output_characters": len(translation.text),
+        "output_tokens": translation.tokens,
+        "parts": translation.parts,
     }
 
 

@@ -116,4 +116,7 @@ def _events(predictions: Sequence[_Prediction]) -> Events:
         unknown=np.array([answer.unknown for answer in answers], dtype=np.int64),
         characters=np.array([answer.characters for answer in answers], dtype=np.int64),
         script=tuple(answer.script for answer in answers),
+        output_characters=np.array(
+            [-1 if answer.translation is None else len(answer.translation.text) for answer in answers], dtype=np.int64
+        ),
     )

@@ -20,8 +20,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from leanglot.monitor.events import UNDETERMINED
+from leanglot.results.monitor_baseline import TRANSLATED
 from leanglot.results.monitoring import Snapshot
-from leanglot.serve.answers import Answer, Batch
+from leanglot.serve.answers import Answer, Batch, Translated
 from leanglot.serve.snapshot_metrics import SnapshotCollector
 
 OTHER: Final = "other"
@@ -135,6 +136,13 @@ class Metrics:
         self._truncated = self._counter(
             "leanglot_truncated_texts", "Texts cut at the model's maximum length.", "language"
         )
+        self._failures = self._counter(
+            "leanglot_translation_failures", "Translations that show a failure, by kind.", "language", "failure"
+        )
+        self._translated = self._counter("leanglot_translation_tokens", "Tokens of translations.", "language")
+        self._split = self._counter(
+            "leanglot_split_texts", "Texts that were translated in parts, because they are too long.", "language"
+        )
         self._labels = self._counter("leanglot_labels", "Right labels that callers sent later.")
 
     def _add_aside(self) -> None:
@@ -177,6 +185,15 @@ class Metrics:
                 self._unknown.labels(language).inc(answer.unknown)
             if answer.truncated:
                 self._truncated.labels(language).inc()
+            if answer.translation is not None:
+                self._count_translation(language, answer.label, answer.translation)
+
+    def _count_translation(self, language: str, outcome: str, translation: Translated) -> None:
+        self._translated.labels(language).inc(translation.tokens)
+        if translation.parts > 1:
+            self._split.labels(language).inc()
+        if outcome != TRANSLATED:
+            self._failures.labels(language, outcome).inc()
 
     def _find(self, language: str, variant: str) -> _Series:
         """The series of a language and variant; remembered, for finding them takes longer than counting."""

@@ -12,7 +12,7 @@ from leanglot.serve.documenting import documented
 from leanglot.serve.errors import JSON, Refusal
 
 # Told in the document alone: an empty text is refused in words of our own.
-_Text = Annotated[str, Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
+Text = Annotated[str, Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
 
 
 class PredictRequest(BaseModel):
@@ -26,7 +26,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    texts: list[_Text] = Field(fail_fast=True, examples=[["schalte das Licht aus", "turn off the light"]])
+    texts: list[Text] = Field(fail_fast=True, examples=[["schalte das Licht aus", "turn off the light"]])
     languages: Annotated[list[str | None], Field(fail_fast=True)] | str | None = Field(
         default=None, examples=[["de", None]]
     )

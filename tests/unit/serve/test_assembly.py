@@ -155,7 +155,7 @@ def test_a_changed_artifact_is_refused(onnx_artifact, tmp_path, told):
 
 def test_a_shadow_of_other_labels_is_refused(onnx_artifact, tmp_path, told, monkeypatch):
     from leanglot.serve import assembly
-    from leanglot.serve.engine import open_engine
+    from leanglot.serve.opening import open_engine
 
     class Relabelled:
         labels = ("something", "else")

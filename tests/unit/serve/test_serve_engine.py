@@ -10,11 +10,12 @@ import pytest
 from fake_engine import FakeEngine
 from leanglot.errors import ModelError
 from leanglot.routing.artifact import write_router
-from leanglot.train.identify import Lessons, learn
 from leanglot.runtimes.loading import load
 from leanglot.runtimes.router import load_router
-from leanglot.serve.engine import PlainEngine, StagedEngine, open_engine
+from leanglot.serve.engine import PlainEngine, StagedEngine
 from leanglot.serve.loaded_files import FilesChangedError
+from leanglot.serve.opening import open_engine
+from leanglot.train.identify import Lessons, learn
 
 TEXTS = ["filler-1 de-music-3", "filler-2 th-lights-1 " * 30, "unseen✗", "filler-4 en-music-1"]
 

@@ -1,0 +1,38 @@
+"""Opens an artifact or a router for serving."""
+
+from pathlib import Path
+
+from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS
+from leanglot.runtimes.classifier import Classifier
+from leanglot.runtimes.opening import load
+from leanglot.runtimes.router import Router
+from leanglot.runtimes.text_facts import unknown_id
+from leanglot.runtimes.translator import Translator
+from leanglot.serve.engine import ArtifactEngine
+from leanglot.serve.loaded_files import files_of
+from leanglot.serve.translator_engine import TranslatorEngine
+
+ServedEngine = ArtifactEngine | TranslatorEngine
+"""What a folder is served by."""
+
+
+def open_engine(artifact: str | Path, threads: int | None = None, *, verify: bool = True) -> ServedEngine:
+    """Load an artifact or a router for serving.
+
+    Args:
+        artifact: Its folder; of an artifact that translates, too.
+        threads: Threads of each engine; None takes what suits it.
+        verify: Compare every file with the hashes of the manifest first.
+
+    Raises:
+        ModelError: The folder is neither, or is damaged, or was changed since it was written.
+    """
+    before = files_of(Path(artifact))
+    loaded = load(artifact, threads, verify=verify)
+    if isinstance(loaded, Translator):
+        unknown_token = unknown_id(loaded.text.tokenizer)
+        return TranslatorEngine(loaded.manifest.name, loaded, unknown_token, before, DEFAULT_BATCH_TOKENS)
+    name = loaded.manifest.name
+    classifiers = {name: loaded} if isinstance(loaded, Classifier) else dict(loaded.classifiers)
+    unknown = {variant: unknown_id(classifier.tokenizer) for variant, classifier in classifiers.items()}
+    return ArtifactEngine(name, classifiers, unknown, before, loaded if isinstance(loaded, Router) else None)
