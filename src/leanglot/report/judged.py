@@ -18,6 +18,6 @@ def _harmed(report: RunReport) -> str:
     if report.metric is None:
         return "an exact McNemar test, Holm-adjusted over the languages, finds a drop."
     return (
-        "a paired test that resamples sentences, Holm-adjusted over the language pairs, finds a drop, or a kind of "
-        "silent failure became more frequent."
+        "paired approximate randomization, Holm-adjusted over the language pairs, finds a drop, or a kind of silent "
+        "failure became more frequent."
     )

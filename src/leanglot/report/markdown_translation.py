@@ -1,7 +1,7 @@
 """How well candidates translate, in markdown: scores by language pair, signatures, silent failures."""
 
 from leanglot.charts.style import VERDICT_SIGN
-from leanglot.report.format import language, plain
+from leanglot.report.format import language, plain, plural
 from leanglot.report.markdown_parts import code, escape, table_of
 from leanglot.report.translation import (
     FAILURES_COLUMN,
@@ -29,7 +29,7 @@ def translation_parts(report: RunReport) -> tuple[str, ...]:
     told = "\n\n".join(map(measured_line, found.measured))
     parts = ["## Language pairs"] + ([pair_table(found.tables[0])] if found.tables else []) + [told]
     if len(found.tables) > 1:
-        parts.append(f"The other {len(found.tables) - 1} are in report.html and languages.csv.")
+        parts.append(f"{plural(len(found.tables) - 1, 'other candidate')}: see report.html and languages.csv.")
     return ("\n\n".join(parts), *([] if found.failures is None else [failure_part(found.failures)]))
 
 

@@ -163,12 +163,14 @@ class Words(BaseModel):
     Attributes:
         quality: What its scores are of, as a heading.
         language: What its verdicts are given for.
+        examples: What was judged, as a heading.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     quality: str
     language: str
+    examples: str
 
 
 class PageData(BaseModel):

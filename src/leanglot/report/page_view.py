@@ -66,7 +66,7 @@ def page_data(report: RunReport) -> PageData:
         languages=tuple(Language(tag=plain(tag), name=plain(language(tag))) for tag in language_tags(report)),
         candidates=tuple(_choice(report, candidate) for candidate in report.candidates),
         what_if=_what_if(report),
-        words=Words(quality=terms.heading, language=terms.language),
+        words=Words(quality=terms.heading, language=terms.language, examples=terms.told("Examples")),
     )
 
 

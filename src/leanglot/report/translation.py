@@ -153,7 +153,9 @@ def _in_order(report: RunReport) -> list[Candidate]:
 def _measured(metric: Metric) -> Iterator[str]:
     yield (
         f"Scores are corpus {METRIC_WORD[metric.name]} in points of 100 against one reference each, by language pair; "
-        "verdicts, drops and the margin are points of it. Copying is the score of handing the source back."
+        "verdicts, drops and the margin are points of it. Copying is the score of handing the source back. The score "
+        "of a whole candidate pools all language pairs: it ranks the candidates of this run and compares with nothing "
+        "published."
     )
     yield from _signatures(metric)
     if metric.beside is not None:

@@ -39,7 +39,7 @@ function detailOf(candidate, row) {
     [compared ? "Drop" : null, `${text("drop")} points, ${text("interval")} (${data.level})`],
     [compared ? "Upper bound" : null, `${text("bound")} against the margin of ${data.margin_text}`],
     [data.words.quality, compared ? `${text("candidate")}, was ${text("baseline")}` : text("candidate")],
-    ["Examples", text("groups") === "none" ? text("examples") : `${text("examples")} in ${text("groups")} groups`],
+    [data.words.examples, text("groups") === "none" ? text("examples") : `${text("examples")} in ${text("groups")} groups`],
     [row.verdict === "inconclusive" ? "To settle it" : null, text("settle")],
   ].filter(([title]) => title !== null);
   return [

@@ -114,15 +114,16 @@ function failure(candidate) {
   return element("tr", {}, element("td", { class: "aside", colspan: 1 + data.columns.length }, text));
 }
 
-// "th" finds Thai by its tag or by the start of a word; a comma separates several.
+// "th" finds Thai, or a pair with it on either side, by its tag or by the start of a word; a comma separates several.
 function fitsQuery(language, query) {
   const wanted = query.split(",").map(folded).filter(Boolean);
   if (!wanted.length) return true;
   const tag = language.tag.toLowerCase();
+  const sides = [tag, ...tag.split("→")];
   const words = folded(language.name).split(/[^\p{L}\p{N}]+/u);
   const name = folded(language.name);
   return wanted.some((part) =>
-    tag === part || tag.startsWith(`${part}-`) || words.some((word) => word.startsWith(part)) || name.startsWith(part));
+    sides.some((side) => side === part || side.startsWith(`${part}-`)) || words.some((word) => word.startsWith(part)) || name.startsWith(part));
 }
 
 function filterLanguages() {
