@@ -1,6 +1,6 @@
 """The verdict per language pair: is a candidate's corpus chrF or BLEU safe, harmed, or not yet known to be either?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +15,8 @@ from leanglot.results.translations import Statistics, Translations
 from leanglot.results.verdicts import Verdict
 from leanglot.stats.clusters import Clusters
 from leanglot.stats.corpus_scores import CORPUS_SCORES
-from leanglot.stats.departures import Departures, unseen_interval
+from leanglot.stats.departures import Departures
+from leanglot.stats.intervals import Interval, share_bound
 from leanglot.stats.multiplicity import holm
 from leanglot.stats.paired_bootstrap import (
     PairedCorpora,
@@ -48,10 +49,13 @@ def judge_translations(
 
     The bound is that of a paired bootstrap: sentences are drawn with replacement, the same for both models, and the
     corpus score is computed anew from their summed counts (Koehn, 2004; sacrebleu's ``--paired-bs`` draws so too), with
-    BCa levels. It is joined by what rare sentences that fail wholly and were not met yet could do. Where fewer than 20
-    sentences changed at all the bootstrap cannot speak, and each changed sentence counts as if it lost all of its
-    score: five sentences translated alike prove nothing. The test is the paired approximate randomization of Riezler
-    and Maxwell (2005), sacrebleu's ``--paired-ar``. Groups are drawn and exchanged as a whole.
+    BCa levels. It is joined by what rare sentences that fail wholly and were not met yet could do, each with a chance in
+    proportion to its length. Where fewer than 20 sentences changed at all the bootstrap cannot speak, and each changed
+    one counts as if it lost all of its score: five sentences translated alike prove nothing. The test is the paired
+    approximate randomization of Riezler and Maxwell (2005), sacrebleu's ``--paired-ar``.
+
+    Where sentences come in groups, such as documents, these are drawn and exchanged as a whole, and one not met yet may
+    fail as a whole, large ones as likely as small ones.
 
     Args:
         baseline: What the baseline made of the sentences.
@@ -159,47 +163,57 @@ def examine_corpora(
         return replace(summary, gap="One sentence shows nothing of the others")
     sizes = np.ones(n) if groups is None else np.bincount(groups).astype(np.float64)
     corpora = (sentences if groups is None else sentences.grouped(groups)).sorted()
-    clusters = parts if groups is None else _in_groups(parts, groups)
-    views = _views(corpora, clusters, sizes, alpha, rng)
+    units_of = [parts] if groups is None else [parts, _evenly(parts, groups)]
+    views = _views(corpora, units_of, sizes, alpha, rng)
     return replace(summary, views=views, p_value=randomization_p_value(corpora, rng))
 
 
 def _views(
-    corpora: PairedCorpora, clusters: Clusters, sizes: NDArray[np.float64], alpha: float, rng: np.random.Generator
+    corpora: PairedCorpora,
+    units: Sequence[Clusters],
+    sizes: NDArray[np.float64],
+    alpha: float,
+    rng: np.random.Generator,
 ) -> tuple[View, ...]:
     """What the sentences seen allow, and what those not met yet do.
 
     Args:
         corpora: Counts by independent unit.
-        clusters: Each unit's part in the drop, weighted by the length of its references.
-        sizes: Sentences of each unit.
+        units: Parts in the drop: of each sentence, and of each group where there are any.
+        sizes: Sentences of each independent unit.
         alpha: Error level.
         rng: Source of resamples.
     """
     n, count = float(sizes.sum()), float(sizes.sum() ** 2 / np.sum(sizes**2))
-    few = Departures.of(clusters, _SPAN)
-    unseen = unseen_interval(clusters, _SPAN, alpha)
-    moved = int(corpora.changed.sum())
-    if moved < BOOTSTRAP_NEEDS or few.number < BOOTSTRAP_NEEDS:
-        rare = few.interval(_SPAN, alpha).joined(unseen)
-        plan = Plan(
-            clusters.n_whole, clusters.drop, planned_flip_rate(few.effective_number, clusters.n_whole) * _SPAN**2
-        )
-        return (View(rare, plan, n / clusters.n_whole),)
+    if min(Departures.of(each, _SPAN).number for each in units) < BOOTSTRAP_NEEDS:
+        return tuple(_rare(each, corpora.drop, n, alpha, few=True) for each in units)
     resampled = resampled_drops(corpora, rng)
     seen = View(
         bootstrap_interval(corpora, resampled, count, alpha),
         Plan(count, corpora.drop, float(resampled.var(ddof=1)) * count),
         n / count,
     )
-    plan = Plan(clusters.n_whole, clusters.drop, planned_flip_rate(0.0, clusters.n_whole) * _SPAN**2)
-    return seen, View(unseen, plan, n / clusters.n_whole)
+    return (seen, *(_rare(each, corpora.drop, n, alpha, few=False) for each in units))
 
 
-def _in_groups(parts: Clusters, groups: NDArray[np.int64]) -> Clusters:
-    """The parts of sentences summed over their groups."""
-    return Clusters(
-        np.bincount(groups, weights=parts.sums).astype(np.float64),
-        np.bincount(groups, weights=parts.sizes).astype(np.int64),
-        np.bincount(groups, weights=parts.squares).astype(np.float64),
-    )
+def _rare(units: Clusters, drop: float, n: float, alpha: float, *, few: bool) -> View:
+    """What units not met yet could do, each losing all of its score; where few changed, these too count as large."""
+    means = units.sums / units.sizes
+
+    def lift(seen: float, tail: float) -> float:
+        return share_bound(0.0, units.n_whole, tail) * max(0.0, _SPAN - seen)
+
+    highest, lowest = float(means.max()), float(means.min())
+    interval = Interval(drop - lift(-lowest, alpha / 2), drop + lift(highest, alpha / 2), drop + lift(highest, alpha))
+    departures = Departures.of(units, _SPAN)
+    if few:
+        interval = interval.joined(departures.interval(_SPAN, alpha))
+    number = departures.effective_number if few else 0.0
+    plan = Plan(units.n_whole, drop, planned_flip_rate(number, units.n_whole) * _SPAN**2)
+    return View(interval, plan, n / units.n_whole)
+
+
+def _evenly(parts: Clusters, groups: NDArray[np.int64]) -> Clusters:
+    """Each group's mean part, all groups alike: as one that fails as a whole is as likely to be large as small."""
+    sums = np.bincount(groups, weights=parts.sums) / np.bincount(groups, weights=parts.sizes)
+    return Clusters(sums.astype(np.float64), np.ones(sums.size, dtype=np.int64), sums**2)

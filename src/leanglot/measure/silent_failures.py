@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,7 +30,7 @@ SURE: Final = 0.9
 UNLIKE: Final = 0.2
 """Probability of the target language up to which another one may be told."""
 
-MOST_MISTAKEN: Final = 0.005
+MOST_MISTAKEN: Final = 0.01
 """Share of held-out texts of a language that may be told as another; above it, the two are not told apart."""
 
 SHORTEST: Final = 16
@@ -133,14 +134,12 @@ class Detectors:
         """Another language than the target that each text is surely in; None where there is none, or it is short."""
         if self.identifier is None:
             return [None] * len(texts)
-        known = {tag: number for number, tag in enumerate(self.identifier.info.languages)}
-        probabilities = self.identifier.probabilities([plain_words(text) for text in texts])
+        languages = self.identifier.info.languages
+        rows = self.identifier.probabilities([plain_words(text) for text in texts])
         told: list[str | None] = []
-        for row, text, target in zip(probabilities, texts, targets, strict=True):
-            other = self.identifier.info.languages[int(row.argmax())]
-            apart = _base(other) != _base(target) and (target, other) not in self.mistaken
-            sure = target in known and row.max() >= SURE and row[known.get(target, 0)] <= UNLIKE
-            told.append(other if apart and sure and _weight(text) >= SHORTEST else None)
+        for row, text, target in zip(rows, texts, targets, strict=True):
+            other = _surely_other(row, languages, target) if _weight(text) >= SHORTEST else None
+            told.append(None if (target, other) in self.mistaken else other)
         return told
 
     def _is_odd(self, pair: str, source: str, reference: str, text: str) -> bool:
@@ -176,16 +175,26 @@ def _learned(texts: Sequence[tuple[str, str]], seed: int) -> tuple[Identifier | 
         learned = learn(lessons, seed)
     except DataError:  # too few texts or languages to tell any apart
         return None, frozenset()
-    of_language: dict[str, int] = {}
-    of_both: dict[tuple[str, str], int] = {}
-    for place, told in zip(learned.positions, learned.told, strict=True):
-        tag = lessons.languages[place]
-        of_language[tag] = of_language.get(tag, 0) + 1
-        if told is not None and told != tag:
-            of_both[tag, told] = of_both.get((tag, told), 0) + 1
+    tags, rows = learned.identifier.info.languages, learned.probabilities
+    if rows is None:
+        return None, frozenset()
+    told = [
+        _surely_other(row, tags, lessons.languages[place]) for row, place in zip(rows, learned.positions, strict=True)
+    ]
+    of_language = Counter(lessons.languages[place] for place in learned.positions)
+    of_both = Counter((lessons.languages[place], other) for place, other in zip(learned.positions, told, strict=True))
     return learned.identifier, frozenset(
-        both for both, count in of_both.items() if count > MOST_MISTAKEN * of_language[both[0]]
+        (true, other)
+        for (true, other), count in of_both.items()
+        if other is not None and count > max(1, MOST_MISTAKEN * of_language[true])
     )
+
+
+def _surely_other(row: NDArray[np.float32], languages: Sequence[str], target: str) -> str | None:
+    """The other language that a text is surely in, from each language's own probability."""
+    other = languages[int(row.argmax())]
+    sure = target in languages and row.max() >= SURE and row[languages.index(target)] <= UNLIKE
+    return other if sure and _base(other) != _base(target) else None
 
 
 def _bands(examples: ParallelExamples) -> dict[str, LengthBand]:

@@ -60,12 +60,15 @@ class Learned:
         positions: Lessons that were told so.
         told: The language told of each of these; None where it was too unsure.
         left_out: Languages with too few lessons to be learned, sorted.
+        probabilities: What it gave each language for each of these when it had not learned from them, shape
+            ``(lessons, languages)``, in the order of the identifier's languages; None where that was not kept.
     """
 
     identifier: Identifier
     positions: NDArray[np.int64]
     told: tuple[str | None, ...]
     left_out: tuple[str, ...] = ()
+    probabilities: NDArray[np.float32] | None = None
 
 
 def learn(lessons: Lessons, seed: int = 0) -> Learned:
@@ -114,7 +117,7 @@ def learn(lessons: Lessons, seed: int = 0) -> Learned:
     weights = _fitted(rows[known], answers[known], len(tags), seed)
     identifier = Identifier(info.model_copy(update={"threshold": threshold}), weights)
     told = [tags[number] if sure >= threshold else None for number, sure in zip(best, sureness, strict=True)]
-    return Learned(identifier, chosen, tuple(told), left_out)
+    return Learned(identifier, chosen, tuple(told), left_out, probabilities)
 
 
 def _fitted(rows: Any, answers: NDArray[np.int64], number: int, seed: int) -> NDArray[np.float16]:  # noqa: ANN401
