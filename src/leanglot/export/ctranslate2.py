@@ -33,7 +33,7 @@ def weights_for(step: Quantization | None) -> Weights:
     match step:
         case None:
             return "float32"
-        case Int8() if step.activations == "dynamic" and step.weights == "signed" and not step.reduce_range:
+        case Int8() if _is_plain(step):
             return "int8"
         case HalfPrecision() if not step.keep:
             return _HALVES[step.dtype]
@@ -44,6 +44,12 @@ def weights_for(step: Quantization | None) -> Weights:
         f"CTranslate2 does not do {scheme(step)}{f' with {options}' if options else ''}.",
         "It has int8 (dynamic, signed, 8 bits, row by row), int8-mixed and half, each for all matrices.",
     )
+
+
+def _is_plain(step: Int8) -> bool:
+    """Whether a step asks for nothing that CTranslate2's INT8 does not have."""
+    dynamic = step.activations == "dynamic" and step.weights == "signed" and step.per_channel
+    return dynamic and not (step.reduce_range or step.keep) and step.embedding_bits == 8
 
 
 def export_ctranslate2(model: TranslationModel, folder: Path, weights: Weights = "float32") -> tuple[str, ...]:

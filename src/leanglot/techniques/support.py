@@ -36,6 +36,14 @@ _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
     "quantization-aware training": ("onnxruntime",),
 }
 
+# What translation models can be quantized to, which is less: their decoders are graphs of our own.
+_TRANSLATES_ON: Final[dict[str, tuple[Runtime, ...]]] = {
+    "int8 with dynamic activations": ("onnxruntime", "ctranslate2"),
+    "half precision fp16": ("ctranslate2",),
+    "half precision bf16": ("ctranslate2",),
+    "int8 with 16-bit arithmetic": ("ctranslate2",),
+}
+
 # Steps on the model itself suit every engine.
 _ON_THE_MODEL: Final[Mapping[str, str]] = {
     "magnitude": "magnitude pruning",
@@ -131,16 +139,29 @@ def task_fault(recipe: Recipe, runtime: Runtime, task: Task) -> str | None:
         if runtime == "ctranslate2":
             return "ctranslate2 runs translation models, not classifiers"
         for step in recipe:
+            if isinstance(step, Int8) and step.embedding_bits != 8:
+                return f"{scheme(step)} with embedding_bits: {step.embedding_bits} is for translation models"
             if isinstance(step, TranslationStep | MixedInt8):
                 return f"{scheme(step)} is for translation models, not for classifiers"
             if isinstance(step, TrimVocabulary) and step.side != "both":
                 return f"{scheme(step)} with side: {step.side} is for translation models: a classifier has no two sides"
         return None
-    for step in recipe:
-        if isinstance(step, Distillation | MovementPruning | QuantizationAware | LayerPruning):
-            instead = {"distil": ": use distil-sequence", "layers": ": use side-layers"}.get(step.technique, "")
-            return f"{scheme(step)} is for classifiers, not for translation models{instead}"
-    return None
+    return next((fault for step in recipe if (fault := _translation_fault(step, runtime)) is not None), None)
+
+
+def _translation_fault(step: Technique, runtime: Runtime) -> str | None:
+    """Why a step does not suit translation models."""
+    if isinstance(step, Distillation | MovementPruning | QuantizationAware | LayerPruning):
+        instead = {"distil": ": use distil-sequence", "layers": ": use side-layers"}.get(step.technique, "")
+        return f"{scheme(step)} is for classifiers, not for translation models{instead}"
+    if not isinstance(step, Quantization):
+        return None
+    able = _TRANSLATES_ON.get(scheme(step), ())
+    if not able:
+        return f"{scheme(step)} is for classifiers, not for translation models: use int8"
+    return (
+        None if runtime in able else f"{scheme(step)} of translation models runs on {_either(able)}, not on {runtime}"
+    )
 
 
 def _options_fault(recipe: Recipe, runtime: Runtime) -> str | None:
@@ -148,6 +169,8 @@ def _options_fault(recipe: Recipe, runtime: Runtime) -> str | None:
     step = recipe[-1] if recipe else None
     if isinstance(step, Int8) and runtime == "ctranslate2" and (step.keep or not step.per_channel):
         return "int8 on ctranslate2 quantizes all matrices, row by row: leave keep and per_channel out"
+    if isinstance(step, Int8) and runtime != "onnxruntime" and step.embedding_bits != 8:
+        return f"int8 with embedding_bits: {step.embedding_bits} runs on onnxruntime, not on {runtime}"
     if isinstance(step, Int8) and runtime != "onnxruntime" and step.weights == "unsigned":
         return f"int8 with unsigned weights runs on onnxruntime, not on {runtime}"
     if isinstance(step, Int8) and runtime == "openvino" and step.calibration is not None:

@@ -1,13 +1,15 @@
 """Makes a translation candidate's artifact: the recipe's steps on the model, the export, the quantization."""
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from leanglot.artifacts import versions
 from leanglot.compress.int8 import resolve as resolve_int8
+from leanglot.compress.seq2seq_int8 import quantize_seq2seq
+from leanglot.compress.seq2seq_pruning import ShapedTranslation
 from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
 from leanglot.export.ctranslate2 import MODEL_NAME, export_ctranslate2, weights_for
@@ -15,13 +17,16 @@ from leanglot.export.seq2seq_onnx import export_seq2seq_onnx
 from leanglot.measure.translation_subject import describe_translation
 from leanglot.models.translation_model import TranslationModel, save_translation_model, save_translation_tokenizers
 from leanglot.results.environment import available_cores
+from leanglot.results.importance import write_importance
 from leanglot.results.manifest import Manifest, rewrite_manifest, write_manifest
+from leanglot.results.shaping import ImportanceMap
 from leanglot.runtimes.loading import load_translator
 from leanglot.runtimes.seq2seq_graphs import DECODER_NAME
 from leanglot.runtimes.translation_text import TranslationText
-from leanglot.techniques import Int8, Quantization, Recipe, Runtime, SequenceDistillation, Technique
+from leanglot.techniques import Int8, Quantization, Recipe, Runtime, SequenceDistillation
 from leanglot.techniques.support import recipe_fault, task_fault
 from leanglot.translating.materials import TranslationMaking
+from leanglot.translating.shaping import carry_out_step
 from leanglot.translating.threads import fit_threads, sample_rows
 
 __all__ = ["TranslationMaking", "make_translation_artifact"]
@@ -32,6 +37,21 @@ _MODEL_FILES: Final[dict[Runtime, str]] = {
     "openvino": "decoder.xml",
     "ctranslate2": MODEL_NAME,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationShape:
+    """A model after the steps of a recipe on it.
+
+    Attributes:
+        model: Its recipe holds the steps.
+        importance: What heads or neurons were chosen by, a map per step that measured it.
+        notes: What was noticed on the way, one sentence each.
+    """
+
+    model: TranslationModel
+    importance: tuple[ImportanceMap, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def make_translation_artifact(
@@ -57,9 +77,12 @@ def make_translation_artifact(
         raise RecipeError(f"{fault[:1].upper()}{fault[1:]}.", "Leave it out.")
     on_model = tuple(step for step in candidate.recipe if not isinstance(step, Quantization))
     last = next((step for step in candidate.recipe if isinstance(step, Quantization)), None)
-    shaped, notes = carry_out(model, on_model, making)
     step = _resolved(last, runtime, making)
-    notes = (*model.notes, *notes, *write_engine(shaped, runtime, step, folder, making))
+    shape = carry_out(model, on_model, making)
+    shaped = shape.model
+    if shape.importance:
+        write_importance(folder, shape.importance)
+    notes = (*model.notes, *shape.notes, *write_engine(shaped, runtime, step, folder, making))
     save_translation_tokenizers(shaped, folder)
     made: dict[str, object] = {
         "name": candidate.name,
@@ -74,9 +97,7 @@ def make_translation_artifact(
     return manifest if making.threads is not None else knowing_threads(folder, manifest, shaped, making.seed)
 
 
-def carry_out(
-    model: TranslationModel, steps: Recipe, making: TranslationMaking
-) -> tuple[TranslationModel, tuple[str, ...]]:
+def carry_out(model: TranslationModel, steps: Recipe, making: TranslationMaking) -> TranslationShape:
     """Carry out the steps of a recipe on a model, one after the other.
 
     Args:
@@ -85,36 +106,37 @@ def carry_out(
         making: Sentences to learn from.
 
     Returns:
-        The model, whose recipe tells the steps, and what was noticed, one sentence each.
+        The model, whose recipe tells the steps, with what was measured and noticed.
 
     Raises:
         RecipeError: A step does not fit the model, or lacks the sentences it learns from.
     """
-    shaped, notes = model, tuple[str, ...]()
+    shape = TranslationShape(model)
     for step in steps:
-        before = shaped.recipe
-        shaped, told = _carry_out(model, shaped, step, making)
-        shaped, notes = replace(shaped, recipe=(*before, step)), (*notes, *told)
-    return shaped, notes
+        if isinstance(step, SequenceDistillation):
+            shaped = ShapedTranslation(_distil(model, shape.model, step, making))
+        else:
+            shaped = carry_out_step(shape.model, step, making)
+        shape = TranslationShape(
+            replace(shaped.model, recipe=(*shape.model.recipe, step)),
+            (*shape.importance, *(() if shaped.importance is None else (shaped.importance,))),
+            (*shape.notes, *shaped.notes),
+        )
+    return shape
 
 
-def _carry_out(
-    teacher: TranslationModel, model: TranslationModel, step: Technique, making: TranslationMaking
-) -> tuple[TranslationModel, tuple[str, ...]]:
-    if not isinstance(step, SequenceDistillation):
-        from leanglot.translating.shaping import shape
-
-        return shape(model, step, making)
+def _distil(
+    teacher: TranslationModel, model: TranslationModel, step: SequenceDistillation, making: TranslationMaking
+) -> TranslationModel:
     if making.training is None:
         raise RecipeError(
             "distil-sequence needs sentences to learn from, and there are none.",
-            "Give parallel sentences that are not judged: the key training in a config file, or --training FILE.",
+            "Give parallel sentences that are not judged: the key training in a config file.",
         )
     from leanglot.translating.distilling import distil_translations
 
     student, facts = distil_translations(teacher, model, step, making.training, making.work, making.tell)
-    learned = student if student.training[-1:] == (facts,) else replace(student, training=(*model.training, facts))
-    return learned, ()
+    return student if student.training[-1:] == (facts,) else replace(student, training=(*model.training, facts))
 
 
 def write_engine(
@@ -133,8 +155,6 @@ def write_engine(
             export_seq2seq_openvino(model, folder)
             return ()
         case "onnxruntime" if isinstance(step, Int8):
-            from leanglot.compress.seq2seq_int8 import quantize_seq2seq
-
             with tempfile.TemporaryDirectory(dir=folder, prefix="export-") as inside:
                 export_seq2seq_onnx(model, Path(inside))
                 return quantize_seq2seq(Path(inside), folder, step, making.isa)

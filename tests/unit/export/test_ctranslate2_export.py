@@ -53,9 +53,9 @@ def scored(model, row, answer):
     ids = [*answer.ids.tolist(), *([model.facts.eos_id] if answer.finished else [])]
     given = torch.tensor([[*row.start, *ids]])
     with torch.no_grad():
-        logits = model.module(
-            input_ids=torch.as_tensor(row.ids)[None], decoder_input_ids=given[:, :-1]
-        ).logits[0, len(row.start) - 1 :]
+        logits = model.module(input_ids=torch.as_tensor(row.ids)[None], decoder_input_ids=given[:, :-1]).logits[
+            0, len(row.start) - 1 :
+        ]
     logits[:, list(model.facts.suppressed)] = -torch.inf
     logs = torch.log_softmax(logits, dim=-1)
     return float(logs.gather(1, torch.tensor(ids)[:, None]).sum()), logs.argmax(dim=-1).tolist() == ids
