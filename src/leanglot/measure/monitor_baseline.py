@@ -18,8 +18,10 @@ from leanglot.results.monitor_baseline import (
 )
 from leanglot.results.predictions import Predictions
 from leanglot.results.translations import Translations
-from leanglot.runtimes.text_facts import TextFacts
+from leanglot.runtimes.source_facts import source_facts
+from leanglot.runtimes.text_facts import TextFacts, unknown_id
 from leanglot.runtimes.translation_outcome import outcome_of
+from leanglot.runtimes.translator import Translator
 
 
 def build_monitor_baseline(
@@ -80,6 +82,19 @@ def build_translation_baseline(
         data=data,
         languages={pair: _pair(places, translations, facts) for pair, places in translations.by_pair().items()},
     )
+
+
+def translation_baseline_of(translator: Translator, data: str, translations: Translations) -> MonitorBaseline:
+    """Count by language pair what a loaded model made of judged sentences; see `build_translation_baseline`.
+
+    Args:
+        translator: The model.
+        data: Name of the file with the sentences.
+        translations: What it made of them.
+    """
+    unknown = unknown_id(translator.text.tokenizer)
+    _, facts = source_facts(translator.text, translations.source, translations.pair, unknown)
+    return build_translation_baseline(translator.manifest.name, data, translations, facts)
 
 
 def _pair(places: np.ndarray, translations: Translations, facts: Sequence[TextFacts]) -> LanguageBaseline:

@@ -33,17 +33,21 @@ class Hypotheses:
         with self._lock:
             for answer in answers:
                 if answer.translation is not None:
+                    self._forget(answer.id)
                     self._kept[answer.id] = answer.translation.text
                     self._characters += len(answer.translation.text)
             while len(self._kept) > self._most or self._characters > self._most_characters:
-                self._characters -= len(self._kept.pop(next(iter(self._kept))))
+                self._forget(next(iter(self._kept)))
 
     def take(self, identifier: str) -> str | None:
         """A translation, which is kept no longer: it gets one reference. None where it is unknown."""
         with self._lock:
-            found = self._kept.pop(identifier, None)
-            self._characters -= len(found or "")
-            return found
+            return self._forget(identifier)
+
+    def _forget(self, identifier: str) -> str | None:
+        found = self._kept.pop(identifier, None)
+        self._characters -= len(found or "")
+        return found
 
 
 def sentence_chrf(translation: str, reference: str) -> float:

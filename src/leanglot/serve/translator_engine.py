@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
 from leanglot.errors import ModelError
 from leanglot.languages import pair_tag
 from leanglot.results.monitor_baseline import OUTCOMES
-from leanglot.runtimes.base import TokenIds
-from leanglot.runtimes.classifier import Encoded
-from leanglot.runtimes.text_facts import text_facts
+from leanglot.runtimes.source_facts import source_facts
 from leanglot.runtimes.translation_outcome import outcome_of
 from leanglot.runtimes.translator import Translation, Translator
 from leanglot.serve.answers import Answer, Translated
@@ -80,12 +76,7 @@ class TranslatorEngine:
     def prepare(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
         """Tokenize texts, also those that will be split; ``languages`` are pairs. See `StagedEngine`."""
         pairs = [pair or self._some_pair() for pair in languages]
-        encoded = self.translator.text.encode(texts, pairs)
-        rows = [
-            self._whole(text) if cut else row.ids
-            for text, row, cut in zip(texts, encoded.rows, encoded.truncated, strict=True)
-        ]
-        facts = text_facts(texts, Encoded(tuple(rows), (False,) * len(rows)), self.unknown)
+        rows, facts = source_facts(self.translator.text, texts, pairs, self.unknown)
         return [
             Prepared(text, pair, self.name, row, fact)
             for text, pair, row, fact in zip(texts, pairs, rows, facts, strict=True)
@@ -120,11 +111,6 @@ class TranslatorEngine:
     def warm(self) -> None:
         """Translate once, so that the first caller need not wait."""
         self.run(self.prepare([WARM_TEXT], [None]))
-
-    def _whole(self, text: str) -> TokenIds:
-        """All tokens of a text that is longer than the model reads."""
-        ids = self.translator.text.tokenizer.encode(text, add_special_tokens=False).ids
-        return np.asarray(ids, dtype=np.int64)
 
     def _some_pair(self) -> str:
         """A pair that it translates, for warming up."""
