@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from leanglot.charts.drop_cells import COLOURS, draw_cell, fill_of, name_columns, scale_of, sign_words, slanted
-from leanglot.charts.labels import challengers, drawable, language_name, language_tags
+from leanglot.charts.labels import challengers, drawable, drawable_name, language_tags
 from leanglot.charts.quantities import ABSENT, points
 from leanglot.charts.style import (
     ABSENT_FILL,
@@ -56,7 +56,7 @@ def draw(report: RunReport) -> Figure:
     drops = [row.drop for each in candidates for row in each.languages.values()]
     grid = _Grid(candidates, tags, scale_of(drops, report.margin))
     with style():
-        names = [f"{drawable(language_name(tag), 30)}  {drawable(tag, 14)}" for tag in tags]
+        names = [f"{drawable_name(tag, 30)}  {drawable(tag, 14)}" for tag in tags]
         rise = max(map(slanted, names), default=slanted(""))
         width = max(7.5, _LEFT + _CELL_WIDTH * len(tags) + max(0.3, rise))
         height = 0.95 + rise + _CELL_HEIGHT * max(1, len(candidates)) + _BOTTOM

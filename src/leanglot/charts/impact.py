@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from leanglot.charts.impact_points import FEW, Impact
-from leanglot.charts.labels import drawable, language_name
+from leanglot.charts.labels import drawable, drawable_name
 from leanglot.charts.line_ends import LineEnd, name_ends
 from leanglot.charts.quantities import percent
 from leanglot.charts.style import (
@@ -27,6 +27,7 @@ from leanglot.charts.style import (
     style,
 )
 from leanglot.decide.retention import USUAL, Thresholds
+from leanglot.results.terms import Terms
 
 _WORST: Final = 5
 _LINE: Final = "#1f78a8"
@@ -66,12 +67,12 @@ def draw(impact: Impact, thresholds: Thresholds = USUAL) -> Figure:
             axes.axhline(100 * (limit - 1), color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2)
         _draw_lines(axes, impact, worst)
         name_ends(axes, _ends(axes, impact, worst))
-        scale = f"; under {percent(1 - _STRETCH / 100, 0)} the scale is logarithmic" if stretched else ""
+        scale = _scale_words(impact.terms) if stretched else ""
         limits = f"dashed: {percent(thresholds.kept, 0)} and {percent(thresholds.reduced, 0)}"
         headline(
             figure,
             f"What {drawable(impact.title, 44)} costs each {impact.terms.language}",
-            f"{impact.terms.heading} as a share of the baseline's; left to right: {impact.order}; {limits}{scale}",
+            f"{impact.terms.heading} as a share of the baseline's; {_way(impact)}; {limits}{scale}",
         )
         _draw_legend(figure, impact)
         for number, note in enumerate(reversed(_notes(impact, width))):
@@ -80,6 +81,16 @@ def draw(impact: Impact, thresholds: Thresholds = USUAL) -> Figure:
             )
         figure.draw_without_rendering()
     return figure
+
+
+def _scale_words(terms: Terms) -> str:
+    limit = percent(1 - _STRETCH / 100, 0)
+    return f"; logarithmic under {limit}" if terms.translates else f"; under {limit} the scale is logarithmic"
+
+
+def _way(impact: Impact) -> str:
+    """What the order means, said shorter where language pairs take the room."""
+    return impact.order if impact.terms.translates else f"left to right: {impact.order}"
 
 
 def _notes(impact: Impact, width: float) -> list[str]:
@@ -191,7 +202,7 @@ def _ends(axes: Axes, impact: Impact, worst: Sequence[str]) -> list[LineEnd]:
     for tag in worst:
         places, values = _line(impact, tag)
         least = "" if impact.cumulative else ", least "
-        said = f"{drawable(language_name(tag), 22)}{least or ' '}{percent(impact.decisive(tag))}"
+        said = f"{drawable_name(tag, 22)}{least or ' '}{percent(impact.decisive(tag))}"
         ends.append(LineEnd(said, places[-1], min(max(values[-1], low), high), _colour(impact, tag)))
     places, values = _mean_line(impact)
     if places:

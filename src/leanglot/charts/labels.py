@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final
 
 from leanglot.errors import DataError
-from leanglot.languages import display_name
+from leanglot.languages import PAIR_ARROW, display_name
 from leanglot.results.records import Candidate, RunReport
 
 _ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
@@ -16,6 +16,15 @@ def language_name(tag: str) -> str:
         return display_name(tag)
     except DataError:
         return tag
+
+
+def drawable_name(tag: str, length: int) -> str:
+    """The language's name as far as charts can show it; a pair whose names are too long is told by its tag.
+
+    With its middle cut out, a pair would lose one of its languages.
+    """
+    name = language_name(tag)
+    return drawable(tag if PAIR_ARROW in name and len(name) > length else name, length)
 
 
 def language_tags(report: RunReport) -> tuple[str, ...]:

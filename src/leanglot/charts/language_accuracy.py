@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from leanglot.charts.labels import challengers, drawable, language_name, language_tags, role_words
+from leanglot.charts.labels import challengers, drawable, drawable_name, language_tags, role_words
 from leanglot.charts.quantities import ABSENT, count, points, score
 from leanglot.charts.style import (
     INK,
@@ -120,7 +120,7 @@ def _set_axes(axes: Axes, rows: int, results: list[LanguageResult], terms: Terms
 
 def _draw_row(axes: Axes, row: int, tag: str, results: tuple[LanguageResult | None, LanguageResult | None]) -> None:
     before, after = results
-    _write(axes, row, -_LEFT + 0.25, drawable(language_name(tag), 24), INK)
+    _write(axes, row, -_LEFT + 0.25, drawable_name(tag, 24), INK)
     _write(axes, row, -1.12, drawable(tag, 9), MUTED)
     known = after or before
     _write(axes, row, -0.12, ABSENT if known is None else count(known.n), MUTED, right=True)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from leanglot.charts.labels import drawable, language_name, language_tags, role_words
+from leanglot.charts.labels import drawable, drawable_name, language_tags, role_words
 from leanglot.charts.language_accuracy import shown_candidate
 from leanglot.charts.quantities import ABSENT, milliseconds
 from leanglot.charts.style import (
@@ -150,7 +150,7 @@ def _set_axes(axes: Axes, rows: int, spreads: Sequence[LatencySpread], *, to_p90
 def _write_row(axes: Axes, number: int, row: _Row, *, has_candidate: bool) -> None:
     known = row.after or row.before
     tokens = None if known is None else known.tokens_per_example
-    write_in_row(axes, (0, number), drawable(language_name(row.tag), 26), 72 * (0.25 - _LEFT), "left", INK)
+    write_in_row(axes, (0, number), drawable_name(row.tag, 26), 72 * (0.25 - _LEFT), "left", INK)
     write_in_row(axes, (0, number), drawable(row.tag, 9), -72 * 1.15, "left", MUTED)
     write_in_row(axes, (0, number), ABSENT if tokens is None else f"{tokens:.1f}", -8, "right", MUTED)
     columns = [(0.68, row.before)] + ([(1.5, row.after)] if has_candidate else [])

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from leanglot.charts.labels import drawable, language_name, language_tags, role_words
+from leanglot.charts.labels import drawable, drawable_name, language_tags, role_words
 from leanglot.charts.language_accuracy import shown_candidate
 from leanglot.charts.quantities import ABSENT, count, percent
 from leanglot.charts.style import (
@@ -151,7 +151,7 @@ def _write_row(
     thresholds: Thresholds,
     terms: Terms,
 ) -> None:
-    write_in_row(axes, (0, row), drawable(language_name(tag), 26), 72 * (0.25 - _LEFT), "left", INK)
+    write_in_row(axes, (0, row), drawable_name(tag, 26), 72 * (0.25 - _LEFT), "left", INK)
     write_in_row(axes, (0, row), drawable(tag, 9), -72 * 1.2, "left", MUTED)
     write_in_row(axes, (0, row), count(retention.n), -8, "right", MUTED)
     kept = _kept_words(retention.value, thresholds)

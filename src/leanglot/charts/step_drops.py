@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from leanglot.charts.colour_bar import draw_colour_bar
 from leanglot.charts.drop_cells import COLOURS, draw_cell, fill_of, name_columns, scale_of, sign_words, slanted
-from leanglot.charts.labels import drawable, language_name
+from leanglot.charts.labels import drawable, drawable_name
 from leanglot.charts.quantities import ABSENT, points
 from leanglot.charts.steps import ChainStep
 from leanglot.charts.style import (
@@ -64,7 +64,7 @@ class DropPanel:
         """The columns' names."""
         return (
             self.terms.told(MEAN),
-            *(f"{drawable(language_name(tag), 30)}  {drawable(tag, 14)}" for tag in self.tags),
+            *(f"{drawable_name(tag, 30)}  {drawable(tag, 14)}" for tag in self.tags),
         )
 
     @property
