@@ -17,9 +17,17 @@ from tiny_translators import load_tiny, pairs_of, parallel
 ENCODER, DECODER, HEADS, NEURONS = 3, 2, 4, 24
 KINDS = ("marian", "m2m_100", "mbart", "t5", "t5-gated", "mt5", "marian-separate", "nllb")
 _LAYERS = {
-    **{"encoder_layers": ENCODER, "decoder_layers": DECODER, "num_layers": ENCODER, "num_decoder_layers": DECODER},
-    **{"encoder_attention_heads": HEADS, "decoder_attention_heads": HEADS, "num_heads": HEADS, "d_kv": 5},
-    **{"encoder_ffn_dim": NEURONS, "decoder_ffn_dim": NEURONS, "d_ff": NEURONS},
+    "encoder_layers": ENCODER,
+    "decoder_layers": DECODER,
+    "num_layers": ENCODER,
+    "num_decoder_layers": DECODER,
+    "encoder_attention_heads": HEADS,
+    "decoder_attention_heads": HEADS,
+    "num_heads": HEADS,
+    "d_kv": 5,
+    "encoder_ffn_dim": NEURONS,
+    "decoder_ffn_dim": NEURONS,
+    "d_ff": NEURONS,
 }
 
 
