@@ -66,9 +66,9 @@ _DEMO = ("models/demo*", "data/demo*")
 HEAVY = {
     "torch": _MODELS,
     "transformers": (*_MODELS, "quiet.py"),
-    "onnxruntime": ("runtimes/onnxruntime.py", "compress/*"),
+    "onnxruntime": ("runtimes/onnxruntime.py", "runtimes/onnx_seq2seq.py", "compress/*"),
     "onnx": ("models/graph.py", "compress/*", "export/*", "measure/*"),
-    "openvino": ("runtimes/openvino.py", "export/*", "compress/*", "models/*"),
+    "openvino": ("runtimes/openvino.py", "runtimes/openvino_seq2seq.py", "export/*", "compress/*", "models/*"),
     "nncf": ("compress/*",),
     "torchao": ("models/*", "compress/*"),
     "accelerate": ("train/*",),

@@ -69,7 +69,7 @@ class GraphWriter:
         """One operator with several outputs."""
         name = name or f"{kind}_{len(self.nodes)}"
         outputs = [f"{name}.{number}" for number in range(count)]
-        self.nodes.append(helper.make_node(kind, list(inputs), outputs, name, **attributes))
+        self.nodes.append(helper.make_node(kind, list(inputs), outputs, name, **_typed(attributes)))
         return outputs
 
     def dimension(self, value: str, axis: int) -> str:
@@ -94,6 +94,10 @@ class GraphWriter:
         )
         helper.set_model_props(model, dict(metadata))
         return model
+
+
+def _typed(attributes: dict[str, object]) -> dict[str, Any]:
+    return attributes
 
 
 FLOAT: Final = TensorProto.FLOAT

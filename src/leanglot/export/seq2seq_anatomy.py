@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 
 _BART_LIKE: Final = {"marian", "m2m_100", "mbart"}
 _T5_LIKE: Final = {"t5", "mt5"}
+_BART_PARTS: Final = ("q_proj", "k_proj", "v_proj", "out_proj")
 _POSITIONS: Final = "embed_positions"
 
 
@@ -150,7 +151,7 @@ def _bart_like(module: PreTrainedModel, family: str) -> Anatomy:
     core, config = module.get_submodule("model"), module.config
     names = _names(module)
     act = str(config.activation_function)
-    sides = []
+    sides: list[Side] = []
     for name in ("encoder", "decoder"):
         side = core.get_submodule(name)
         table = _child(side, "embed_tokens")
@@ -181,19 +182,15 @@ def _bart_like(module: PreTrainedModel, family: str) -> Anatomy:
 
 
 def _bart_layer(layer: nn.Module, names: "_Names", activation: str) -> Layer:
-    def attention(name: str) -> Attention | None:
-        block = getattr(layer, name, None)
-        if block is None:
-            return None
-        parts = [names.linear(_child(block, part)) for part in ("q_proj", "k_proj", "v_proj", "out_proj")]
-        return Attention(names.module(block), *parts, heads=int(block.num_heads), scaling=float(block.scaling))
+    def attention(block: Any) -> Attention:  # noqa: ANN401 - a module of transformers
+        query, key, value, output = (names.linear(_child(block, part)) for part in _BART_PARTS)
+        scaling = float(block.scaling)
+        return Attention(names.module(block), query, key, value, output, heads=int(block.num_heads), scaling=scaling)
 
-    own = attention("self_attn")
-    assert own is not None
     return Layer(
-        attention=own,
+        attention=attention(_child(layer, "self_attn")),
         attention_norm=names.norm(_child(layer, "self_attn_layer_norm")),
-        cross=attention("encoder_attn"),
+        cross=attention(_child(layer, "encoder_attn")) if hasattr(layer, "encoder_attn") else None,
         cross_norm=_norm_or_none(layer, "encoder_attn_layer_norm", names),
         feed_forward=FeedForward(
             names.linear(_child(layer, "fc1")), None, names.linear(_child(layer, "fc2")), activation
@@ -240,12 +237,12 @@ def _t5_layer(parts: Sequence[nn.Module], names: "_Names", activation: str, firs
     """One block: self-attention, in the decoder cross-attention, and the feed-forward part."""
 
     def attention(block: Any, bias: RelativeBias | None) -> Attention:  # noqa: ANN401 - a module of transformers
-        linears = [names.linear(_child(block, part)) for part in ("q", "k", "v", "o")]
-        scaling = float(getattr(block, "scaling", 1.0))
-        return Attention(names.module(block), *linears, heads=int(block.n_heads), scaling=scaling, bias=bias)
+        query, key, value, output = (names.linear(_child(block, part)) for part in ("q", "k", "v", "o"))
+        scaling, heads = float(getattr(block, "scaling", 1.0)), int(block.n_heads)
+        return Attention(names.module(block), query, key, value, output, heads=heads, scaling=scaling, bias=bias)
 
     own, last = parts[0], parts[-1]
-    cross = parts[1] if len(parts) == 3 else None  # noqa: PLR2004 - a decoder's block has three
+    cross = parts[1] if len(parts) == 3 else None
     dense = _child(last, "DenseReluDense")
     gated = hasattr(dense, "wi_0")
     block = _child(own, "SelfAttention")
@@ -322,7 +319,7 @@ def _child(parent: Any, name: str) -> Any:  # noqa: ANN401 - modules of transfor
     return getattr(parent, name)
 
 
-def _array(weight: torch.Tensor) -> Floats:
-    if weight.dtype != torch.float32:
-        raise ModelError(f"A weight is {weight.dtype}, not FP32.", "Load the model in FP32.")
+def _array(weight: Any) -> Floats:  # noqa: ANN401 - transformers' modules know no types of their own
+    if not isinstance(weight, torch.Tensor) or weight.dtype != torch.float32:
+        raise ModelError(f"A weight is {getattr(weight, 'dtype', type(weight))}, not FP32.", "Load the model in FP32.")
     return np.asarray(weight.detach().numpy())

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from leanglot.errors import ModelError
 from leanglot.export.graph_writer import BOOL, FLOAT, INT64, GraphWriter
 from leanglot.export.seq2seq_anatomy import Anatomy, Attention, Layer, Norm, Side, take_apart
 from leanglot.export.seq2seq_layers import (
@@ -82,7 +83,7 @@ def encoder_graph(anatomy: Anatomy) -> GraphWriter:
         values = norm(graph, values, side.final_norm)
     graph.output(hidden, SOURCE_BIAS, FLOAT, (_SENTENCES, 1, 1, _SOURCE))
     for number, layer in enumerate(anatomy.decoder.layers):
-        cross = _cross(layer)
+        cross, _ = _cross(layer)
         kept = cross_keys(graph, values, cross)
         for value, name, shape in zip((kept.key, kept.value), cross_names(number), _cross_shapes(cross), strict=True):
             graph.output(value, name, FLOAT, shape)
@@ -109,10 +110,10 @@ def decoder_graph(anatomy: Anatomy) -> GraphWriter:
         attended, present = self_attention(graph, read, layer.attention, added, past)
         presents.append(present)
         values = _joined(graph, side, layer.attention_norm, values, attended)
-        assert layer.cross_norm is not None
-        read = _read(graph, side, layer.cross_norm, values)
-        attended = cross_attention(graph, read, _cross(layer), source, source_bias, shapes)
-        values = _feed(graph, side, layer, _joined(graph, side, layer.cross_norm, values, attended))
+        part, cross_norm = _cross(layer)
+        read = _read(graph, side, cross_norm, values)
+        attended = cross_attention(graph, read, part, source, source_bias, shapes)
+        values = _feed(graph, side, layer, _joined(graph, side, cross_norm, values, attended))
     _candidates(graph, anatomy, graph.op("Gather", values, graph.constant(np.asarray(-1)), axis=1), count)
     for number, (layer, present) in enumerate(zip(side.layers, presents, strict=True)):
         shapes_of_both = _self_shapes(layer.attention, "tokens_seen")
@@ -123,9 +124,10 @@ def decoder_graph(anatomy: Anatomy) -> GraphWriter:
 
 def _decoder_inputs(graph: GraphWriter, side: Side) -> tuple[list[Past], list[Past]]:
     """Per layer, what of the source and of earlier tokens it attends to."""
-    sources, pasts = [], []
+    sources: list[Past] = []
+    pasts: list[Past] = []
     for number, layer in enumerate(side.layers):
-        cross, own = _cross(layer), layer.attention
+        (cross, _), own = _cross(layer), layer.attention
         for names, shapes, found in (
             (cross_names(number), _cross_shapes(cross), sources),
             (past_names(number), _self_shapes(own, "tokens_before"), pasts),
@@ -184,9 +186,10 @@ def _joined(graph: GraphWriter, side: Side, layer_norm: Norm, before: str, added
     return total if side.normed_before else norm(graph, total, layer_norm)
 
 
-def _cross(layer: Layer) -> Attention:
-    assert layer.cross is not None, "a decoder's layer attends to the source"
-    return layer.cross
+def _cross(layer: Layer) -> tuple[Attention, Norm]:
+    if layer.cross is None or layer.cross_norm is None:
+        raise ModelError("A layer of the decoder does not attend to the source.", "Load the model again.")
+    return layer.cross, layer.cross_norm
 
 
 def _cross_shapes(part: Attention) -> tuple[tuple[int | str, ...], tuple[int | str, ...]]:

@@ -7,7 +7,6 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import ExternalDataInfo, set_external_data
@@ -109,7 +108,7 @@ def load_skeletons(folder: Path, files: Collection[str]) -> tuple[dict[str, onnx
     for file in files:
         try:
             model = onnx.load(str(folder / file), load_external_data=False)
-        except (DecodeError, OSError) as error:
+        except Exception as error:  # protobuf's errors have no typed home
             raise ModelError(f"{folder / file} cannot be read: {str(error)[:200]}", "Export again.") from error
         arrays.update({tensor.name: _view(tensor, data) for tensor in model.graph.initializer})
         del model.graph.initializer[:]
@@ -131,7 +130,7 @@ def _view(tensor: TensorProto, data: NDArray[np.uint8]) -> NDArray[Any]:
         )
     start = int(place.offset or 0)
     kind = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    return data[start : start + int(place.length)].view(kind).reshape(tuple(tensor.dims))
+    return data[start : start + int(place.length or 0)].view(kind).reshape(tuple(tensor.dims))
 
 
 def load_graph(folder: Path) -> onnx.ModelProto:

@@ -84,7 +84,8 @@ def beam_search(steps: Steps, starts: TokenIds, decoding: Decoding, ending: Endi
             break
         running = scores + np.where(ends, np.float32(_NEVER), np.float32(0))
         order = np.argsort(-running, axis=1, kind="stable")[:, :beam]
-        scores, parents, tokens = (np.take_along_axis(each, order, axis=1) for each in (running, parents, tokens))
+        scores = np.take_along_axis(running, order, axis=1)
+        parents, tokens = np.take_along_axis(parents, order, axis=1), np.take_along_axis(tokens, order, axis=1)
         going = np.flatnonzero(_may_improve(scores, [done[one] for one in state.there], length, decoding))
         if not len(going):
             break
@@ -140,9 +141,10 @@ def _may_improve(scores: Scores, done: list[_Finished], length: int, decoding: D
 
 
 def _grown(state: _Beams, going: NDArray[np.int64], best: tuple[Scores, NDArray[np.int64], TokenIds]) -> _Beams:
-    scores, parents, tokens = (each[going] for each in best)
-    before = np.take_along_axis(state.written[going], parents[:, :, None], axis=1)
-    return _Beams(state.there[going], np.concatenate([before, tokens[:, :, None]], axis=2), scores)
+    scores, parents, tokens = best
+    before = np.take_along_axis(state.written[going], parents[going][:, :, None], axis=1)
+    written = np.concatenate([before, tokens[going][:, :, None]], axis=2)
+    return _Beams(state.there[going], written, scores[going])
 
 
 def _whole(starts: TokenIds, state: _Beams) -> TokenIds:

@@ -22,7 +22,6 @@ from leanglot.runtimes.seq2seq_graphs import (
     IDS,
     MASK,
     SCORES,
-    SOURCE_BIAS,
     TOKENS,
     past_names,
     present_names,
@@ -146,7 +145,7 @@ def open_engine(folder: Path, manifest: Manifest, threads: int) -> OnnxSeq2Seq:
                 "The file may be damaged: make the artifact again.",
             ) from error
     ending = Ending(manifest.translation.eos_id, manifest.translation.suppressed)
-    return OnnxSeq2Seq(*sessions, ending, manifest.pad_id)
+    return OnnxSeq2Seq(sessions[0], sessions[1], ending, manifest.pad_id)
 
 
 def _value(array: NDArray[np.generic]) -> ort.OrtValue:

@@ -68,16 +68,7 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int, *, counting: 
         MissingExtraError: OpenVINO is not installed.
     """
     openvino = import_openvino()
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32,
-        "ENABLE_CPU_PINNING": False,
-        "CACHE_DIR": "",
-        "PERF_COUNT": counting,
-    }
+    settings = cpu_settings(threads) | {"PERF_COUNT": counting}
     path = folder / manifest.model_file
     try:
         compiled = openvino.Core().compile_model(str(path), "CPU", settings)
@@ -87,6 +78,19 @@ def open_predictor(folder: Path, manifest: Manifest, threads: int, *, counting: 
             "The file may be damaged: make the artifact again.",
         ) from error
     return OpenVinoPredictor(compiled.create_infer_request())
+
+
+def cpu_settings(threads: int) -> dict[str, object]:
+    """How every artifact's graph is compiled; `open_predictor` tells why."""
+    return {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32,
+        "ENABLE_CPU_PINNING": False,
+        "CACHE_DIR": "",
+    }
 
 
 def import_openvino() -> ModuleType:

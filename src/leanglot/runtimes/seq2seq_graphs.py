@@ -1,14 +1,14 @@
 """Names of the graphs of an exported translation model, and of what goes into and comes out of them.
 
-The encoder takes ``input_ids`` and ``attention_mask``, INT64 of (sentences, source tokens). It answers ``source_bias`` of
-(sentences, 1, 1, source tokens), 0 for tokens and very negative for padding, and per layer of the decoder
-``cross_key.<n>`` of (sentences, heads, size, source tokens) and ``cross_value.<n>`` of (sentences, heads, source tokens,
-size).
+The encoder takes ``input_ids`` and ``attention_mask``, INT64 of (sentences, source tokens). It answers ``source_bias``
+of (sentences, 1, 1, source tokens), 0 for tokens and very negative for padding, and per layer of the decoder
+``cross_key.<n>`` of (sentences, heads, size, source tokens) and ``cross_value.<n>`` of (sentences, heads, source
+tokens, size).
 
-The decoder takes these, ``input_ids`` of (rows, tokens), where the rows of a sentence stand together and are as many for
-each, per layer ``past_key.<n>`` and ``past_value.<n>`` of (rows, heads, earlier tokens, size), and ``count``, a vector of
-one. It answers ``log_probabilities`` (rows, count) in descending order, ``tokens`` (rows, count), and per layer
-``present_key.<n>`` and ``present_value.<n>``, of all tokens.
+The decoder takes these, ``input_ids`` of (rows, tokens), where the rows of a sentence stand together and are as many
+for each, per layer ``past_key.<n>`` and ``past_value.<n>`` of (rows, heads, earlier tokens, size), and ``count``, a
+vector of one. It answers ``log_probabilities`` (rows, count) in descending order, ``tokens`` (rows, count), and per
+layer ``present_key.<n>`` and ``present_value.<n>``, of all tokens.
 """
 
 from typing import Final
