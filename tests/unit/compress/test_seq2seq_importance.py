@@ -11,37 +11,33 @@ from torch.nn import functional
 from leanglot.compress.seq2seq_importance import logits_of, measure_units, taught_batches, units_of
 from leanglot.compress.seq2seq_slicing import mask_units
 from leanglot.errors import ModelError, RecipeError
+from leanglot.models.seq2seq_structure import count_of
 from leanglot.models.structure import linear_at
 from seq2seq_shapes import HEADS, KINDS, examples, many_layered
 
 
-def losses(model, module, sentences):
-    """Each sentence's mean loss per token, one sentence at a time."""
-    found = []
-    for place in range(len(sentences)):
-        (batch,) = taught_batches(model, sentences.subset([place]), 4096)
-        logits = logits_of(module, batch)[0]
-        found.append(functional.cross_entropy(logits, batch.labels[0], ignore_index=-100))
-    return torch.stack(found)
+def slope_of_loss(model, sentence, units):
+    """How one sentence's loss changes with a factor in front of each unit (Michel et al., 2019), by itself."""
+    module = copy.deepcopy(model.module)
+    count = count_of(module, units)
+    factors = torch.ones(count, requires_grad=True)
+    linear_at(module, units.behind).register_forward_pre_hook(
+        lambda _, inputs: (inputs[0] * factors.repeat_interleave(units.width),)
+    )
+    (batch,) = taught_batches(model, sentence, 4096)
+    functional.cross_entropy(logits_of(module, batch)[0], batch.labels[0], ignore_index=-100).backward()
+    return factors.grad.abs().double().numpy()
 
 
+@pytest.mark.parametrize("which", ["heads", "ffn"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_head_counts_by_its_part_in_the_loss(kind):
-    """Taylor's score is the slope of each sentence's loss where a head's output is scaled, taken by differences."""
+def test_a_unit_counts_by_its_part_in_the_loss(kind, which):
     model = many_layered(kind)
     sentences = examples(kind).subset([0, 5, 11])
-    scores = measure_units(model, "heads", "taylor", sentences).by_language["en→de"]
-    step = 2e-4
-    for place, units in enumerate(units_of(model.module, "heads")):
-        slopes = []
-        for sign in (1, -1):
-            module = copy.deepcopy(model.module).double()
-            weight = linear_at(module, units.behind).weight
-            with torch.no_grad():
-                weight[:, : units.width] *= 1 + sign * step
-                slopes.append(losses(model, module, sentences))
-        slope = ((slopes[0] - slopes[1]) / (2 * step)).abs().mean()
-        assert scores[place][0] == pytest.approx(float(slope), rel=1e-2, abs=2e-5)
+    scores = measure_units(model, which, "taylor", sentences).by_language["en→de"]
+    for place, units in enumerate(units_of(model.module, which)):
+        slopes = [slope_of_loss(model, sentences.subset([number]), units) for number in range(3)]
+        np.testing.assert_allclose(scores[place], np.mean(slopes, axis=0), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("which", ["heads", "ffn"])
