@@ -21,6 +21,7 @@ from leanglot.cli.runs import card, demo, optimize, recommend, report
 from leanglot.cli.searching import search_sparsity
 from leanglot.cli.serving import serve
 from leanglot.cli.training import distil
+from leanglot.cli.translating import translate
 from leanglot.cli.tuning import repair, sweep
 from leanglot.cli.watching import monitor
 from leanglot.errors import LeanglotError
@@ -68,6 +69,7 @@ def make_app() -> typer.Typer:
             route,
             serve,
             monitor,
+            translate,
             doctor,
         ),
     ):

@@ -16,7 +16,9 @@ from leanglot.cli.options import (
 def export(
     model: Model,
     out: NewFolder,
-    runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
+    runtime: Annotated[
+        str, typer.Option(help="onnxruntime or openvino; for translation models also ctranslate2.")
+    ] = "onnxruntime",
     allow_pickle: AllowPickle = False,
     force: Force = False,
 ) -> None:
@@ -30,7 +32,11 @@ def _transform(
     from leanglot.config import make_candidate
     from leanglot.report.single import artifact_summary
     from leanglot.steps import transform
+    from leanglot.translating.tasks import translates
+    from leanglot.translating.transforming import transform_translation
 
     candidate = make_candidate({"name": name, "runtime": runtime, "recipe": recipe})
-    manifest = transform(model, candidate, out, allow_pickle=allow_pickle, force=force)
+    translating = translates(model, allow_pickle=allow_pickle)
+    make = transform_translation if translating else transform
+    manifest = make(model, candidate, out, allow_pickle=allow_pickle, force=force)
     typer.echo(artifact_summary(manifest, out))

@@ -25,7 +25,7 @@ from leanglot.cli.options import (
     TargetIsa,
     TextColumn,
 )
-from leanglot.cli.parsing import column_names, data_of, language_shares, make_setting
+from leanglot.cli.parsing import column_names, data_of, language_shares, make_setting, refuse_idle
 from leanglot.cli.schemes import best_runtime, quantization_step
 from leanglot.errors import ConfigError
 
@@ -40,10 +40,14 @@ def quantize(
     model: Model,
     out: NewFolder,
     scheme: Annotated[
-        str, typer.Option(help="int8 (dynamic), int8-static, int8-qat, int8-weights, int4-weights, fp16 or bf16.")
+        str,
+        typer.Option(
+            help="int8 (dynamic), int8-static, int8-qat, int8-weights, int4-weights, fp16 or bf16; of translation "
+            "models int8, fp16, bf16, int8-fp16 or int8-bf16."
+        ),
     ] = "int8",
     runtime: Annotated[
-        str | None, typer.Option(help="onnxruntime, pytorch or openvino; by default the first that can.")
+        str | None, typer.Option(help="onnxruntime, pytorch, openvino or ctranslate2; by default the first that can.")
     ] = None,
     target_isa: TargetIsa = None,
     embeddings: Annotated[bool, typer.Option(help="Store the embedding table as INT8 rows.")] = True,
@@ -97,9 +101,10 @@ def quantize(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write an artifact with fewer bits: INT8, INT4 or 16-bit, for ONNX Runtime, PyTorch or OpenVINO."""
+    """Write an artifact with fewer bits: INT8, INT4 or 16-bit, for ONNX Runtime, PyTorch, OpenVINO or CTranslate2."""
     from leanglot.config import make_candidate
     from leanglot.steps import make_making
+    from leanglot.translating.tasks import translates
 
     given: dict[str, Any] = {"embeddings": embeddings, "per_channel": per_channel, "weights": weights}
     given |= {"reduce_range": reduce_range, "block": block, "symmetric": symmetric, "keep": tuple(keep or ())}
@@ -108,9 +113,12 @@ def quantize(
     given |= {"calibration_language": tuple(calibration_language or ()), "memory_mb": memory_mb, "seed": seed}
     given |= {"training": training, "epochs": epochs, "learning_rate": learning_rate, "ranges": ranges}
     step = quantization_step(scheme, given, context)
-    candidate = make_candidate(
-        {"name": scheme, "runtime": best_runtime(scheme) if runtime is None else runtime, "recipe": [step]}
-    )
+    translating = translates(model, allow_pickle=allow_pickle)
+    engine = runtime or best_runtime(scheme, "translation" if translating else "text-classification")
+    if translating:
+        _quantize_translation(context, model, (scheme, engine, step), out, target_isa, force=force)
+        return
+    candidate = make_candidate({"name": scheme, "runtime": engine, "recipe": [step]})
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     trains, judged = step["technique"] == "qat", data_of(data, columns)
     texts = None if trains else data_of(calibration or data, columns)
@@ -124,6 +132,30 @@ def quantize(
     else:
         setting = make_setting(data, columns, None, limit, seed, allow_pickle=allow_pickle)
         _audit(model, candidate, out, setting, making, (margin, alpha), force=force, as_json=as_json)
+
+
+def _quantize_translation(
+    context: typer.Context,
+    model: str,
+    asked: tuple[str, str, dict[str, Any]],
+    out: Path,
+    target_isa: str | None,
+    *,
+    force: bool,
+) -> None:
+    from leanglot.config import make_candidate
+    from leanglot.report.single import artifact_summary
+    from leanglot.translating.transforming import make_translation_making, transform_translation
+
+    refuse_idle(context, ("audit_calibration",), "translation models are not calibrated")
+    scheme, runtime, step = asked
+    if runtime == "ctranslate2" and not step.get("embeddings", True):
+        refuse_idle(context, ("embeddings",), "CTranslate2 always quantizes the table too")
+    candidate = make_candidate({"name": scheme, "runtime": runtime, "recipe": [step]})
+    making = make_translation_making(target_isa)
+    allow_pickle = bool(context.params["allow_pickle"])
+    manifest = transform_translation(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+    typer.echo(artifact_summary(manifest, out))
 
 
 def _train(

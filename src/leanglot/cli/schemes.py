@@ -8,10 +8,12 @@ from pydantic import TypeAdapter
 
 from leanglot.cli.parsing import was_typed
 from leanglot.errors import ConfigError
-from leanglot.techniques import Recipe, Runtime
-from leanglot.techniques.support import runtimes_of
+from leanglot.techniques import Recipe, Runtime, Task
+from leanglot.techniques.support import runtimes_of, task_fault
 
-Scheme = Literal["int8", "int8-static", "int8-qat", "int8-weights", "int4-weights", "fp16", "bf16"]
+Scheme = Literal[
+    "int8", "int8-static", "int8-qat", "int8-weights", "int4-weights", "fp16", "bf16", "int8-fp16", "int8-bf16"
+]
 
 _STEPS: Final[Mapping[str, Mapping[str, Any]]] = {
     "int8": {"technique": "int8"},
@@ -21,12 +23,15 @@ _STEPS: Final[Mapping[str, Mapping[str, Any]]] = {
     "int4-weights": {"technique": "weight-only", "bits": 4},
     "fp16": {"technique": "half", "dtype": "fp16"},
     "bf16": {"technique": "half", "dtype": "bf16"},
+    "int8-fp16": {"technique": "int8-mixed", "rest": "fp16"},
+    "int8-bf16": {"technique": "int8-mixed", "rest": "bf16"},
 }
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "int8": ("embeddings", "per_channel", "weights", "reduce_range", "keep"),
     "qat": ("embeddings", "per_channel", "reduce_range", "keep", "ranges"),
     "weight-only": ("embeddings", "block", "symmetric", "keep"),
     "half": ("keep",),
+    "int8-mixed": (),
 }
 _SCHOOLING: Final = ("epochs", "learning_rate")
 _CALIBRATION: Final[Mapping[str, str]] = {
@@ -91,7 +96,8 @@ def _options(names: Sequence[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
-def best_runtime(scheme: str) -> Runtime:
-    """The first of the engines that can do a scheme."""
-    (step,) = TypeAdapter(Recipe).validate_python([chosen_scheme(scheme)])
-    return runtimes_of(step)[0]
+def best_runtime(scheme: str, task: Task = "text-classification") -> Runtime:
+    """The first of the engines that can do a scheme to models of a task; where none can, of those that know it."""
+    recipe: Recipe = TypeAdapter(Recipe).validate_python([chosen_scheme(scheme)])
+    able = runtimes_of(recipe[0])
+    return next((runtime for runtime in able if task_fault(recipe, runtime, task) is None), able[0])

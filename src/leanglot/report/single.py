@@ -8,6 +8,7 @@ from rich.constrain import Constrain
 from rich.text import Text
 
 from leanglot.charts.quantities import ABSENT, count, megabytes, milliseconds, percent, points, ratio
+from leanglot.languages import split_pair
 from leanglot.report.format import language, more_examples, plain, plural
 from leanglot.report.shaping import pruning_lines
 from leanglot.report.terminal_parts import WIDTH, plain_table, signed_verdict
@@ -16,6 +17,7 @@ from leanglot.report.weights import PART_WORD, PARTS, held_by
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, LanguageQuality, Quality, Speed, Weight
 from leanglot.results.records import Verdict
+from leanglot.results.translation import TranslationFacts
 
 
 def evaluation_table(
@@ -109,7 +111,15 @@ def artifact_summary(manifest: Manifest, folder: Path) -> str:
         medians = ", ".join(f"{number}: {milliseconds(p50)}" for number, p50 in manifest.threads_p50_ms.items())
         lines.append(f"Threads: {manifest.threads}{f' (median by number: {medians})' if medians else ''}.")
     lines += [f"Note: {plain(note)}" for note in manifest.notes]
+    if manifest.translation is not None:
+        return "\n".join([*lines, f'Use it: leanglot translate {folder} "…" --to {_some_target(manifest.translation)}'])
     return "\n".join([*lines, f'Use it: leanglot.load("{folder}").predict(["…"])'])
+
+
+def _some_target(facts: TranslationFacts) -> str:
+    """A language that a model translates into."""
+    both = split_pair(facts.pairs[0]) if facts.pairs else None
+    return next((tag for tag in sorted(facts.codes) if tag != "en"), "LANGUAGE") if both is None else both[1]
 
 
 def _or_why(value: float | None, why: str | None) -> str:

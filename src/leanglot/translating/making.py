@@ -14,6 +14,7 @@ from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
 from leanglot.export.ctranslate2 import MODEL_NAME, export_ctranslate2, weights_for
 from leanglot.export.seq2seq_onnx import export_seq2seq_onnx
+from leanglot.export.seq2seq_openvino import export_seq2seq_openvino
 from leanglot.measure.translation_subject import describe_translation
 from leanglot.models.translation_model import TranslationModel, save_translation_model, save_translation_tokenizers
 from leanglot.results.environment import available_cores
@@ -25,6 +26,7 @@ from leanglot.runtimes.seq2seq_graphs import DECODER_NAME
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.techniques import Int8, Quantization, Recipe, Runtime, SequenceDistillation
 from leanglot.techniques.support import recipe_fault, task_fault
+from leanglot.translating.distilling import distil_translations
 from leanglot.translating.materials import TranslationMaking
 from leanglot.translating.shaping import carry_out_step
 from leanglot.translating.threads import fit_threads, sample_rows
@@ -82,7 +84,7 @@ def make_translation_artifact(
     shaped = shape.model
     if shape.importance:
         write_importance(folder, shape.importance)
-    notes = (*model.notes, *shape.notes, *write_engine(shaped, runtime, step, folder, making))
+    notes = (*shaped.notes, *shape.notes, *write_engine(shaped, runtime, step, folder, making))
     save_translation_tokenizers(shaped, folder)
     made: dict[str, object] = {
         "name": candidate.name,
@@ -133,10 +135,8 @@ def _distil(
             "distil-sequence needs sentences to learn from, and there are none.",
             "Give parallel sentences that are not judged: the key training in a config file.",
         )
-    from leanglot.translating.distilling import distil_translations
-
-    student, facts = distil_translations(teacher, model, step, making.training, making.work, making.tell)
-    return student if student.training[-1:] == (facts,) else replace(student, training=(*model.training, facts))
+    student, _ = distil_translations(teacher, model, step, making.training, making.work, making.tell)
+    return student
 
 
 def write_engine(
@@ -150,8 +150,6 @@ def write_engine(
         case "ctranslate2":
             return export_ctranslate2(model, folder, weights_for(step))
         case "openvino":
-            from leanglot.export.seq2seq_openvino import export_seq2seq_openvino
-
             export_seq2seq_openvino(model, folder)
             return ()
         case "onnxruntime" if isinstance(step, Int8):

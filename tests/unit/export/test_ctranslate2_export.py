@@ -257,7 +257,7 @@ def with_types(monkeypatch, cpu, gpu=None):
 
 def test_int8_with_16_bits_is_refused_where_nothing_computes_it(monkeypatch, marian, tmp_path):
     with_types(monkeypatch, ["float32", "int8", "int8_float32"])
-    with pytest.raises(RecipeError, match="does not compute int8_bfloat16 on this machine: .* do float32, int8"):
+    with pytest.raises(RecipeError, match=r"does not compute int8_bfloat16 on this machine: .* do float32, int8"):
         export_ctranslate2(marian, tmp_path, "int8_bfloat16")
     assert list(tmp_path.iterdir()) == []
 
@@ -332,5 +332,4 @@ def test_no_sources_get_no_answers(marian, tmp_path):
 def test_the_config_is_ctranslate2s_own(marian, tmp_path):
     export_ctranslate2(marian, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    assert config["eos_token"] == "</s>"
-    assert config["decoder_start_token"] == "<pad>"
+    assert [config["eos_token"], config["decoder_start_token"]] == ["</s>", "<pad>"]

@@ -1,6 +1,7 @@
-"""The search for the number of threads of a translator: who takes turns, and what wins. A clock of its own tells the time."""
+"""The search for a translator's number of threads: who takes turns, and what wins. A clock of its own tells the time."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_rivals_take_turns(search):
     run, calls, _ = search
     run({1: 0.010, 2: 0.008}, rounds=3)
     order = [count for count, *_ in calls]
-    changes = sum(one != other for one, other in zip(order, order[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(order))
     assert changes >= 5
 
 
