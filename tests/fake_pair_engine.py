@@ -13,7 +13,7 @@ from leanglot.serve.engine import Prepared
 
 @dataclass
 class FakePairEngine:
-    """Translates each text to its words in reverse order; a text that begins with an outcome's name has that outcome."""
+    """Translates a text to its words in reverse order; one that begins with an outcome's name has that outcome."""
 
     name: str = "fake"
     labels: tuple[str, ...] = OUTCOMES

@@ -5,12 +5,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from watched import baseline
 
 from leanglot.monitor.alert_book import MOST_ENDED, AlertBook, AlertBookState
 from leanglot.monitor.findings import Finding
 from leanglot.monitor.wording import advice, language_name, message, notes
 from leanglot.results.monitoring import Signal
-from watched import baseline
 
 START = 1_700_000_000.0
 
