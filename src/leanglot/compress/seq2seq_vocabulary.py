@@ -73,7 +73,9 @@ def trim(model: TranslationModel, config: TrimVocabulary, examples: ParallelExam
     shared = model.target_tokenizer is model.tokenizer
     before = {"source": _rows(model, encoder=True), "target": _rows(model, encoder=False)}
     sides = {"source": _sources(model, chosen), "target": _distinct(chosen.references, chosen.target_languages)}
-    texts = _Texts(sides["source"].texts + sides["target"].texts, sides["source"].languages + sides["target"].languages)
+    texts = _distinct(
+        sides["source"].texts + sides["target"].texts, sides["source"].languages + sides["target"].languages
+    )
     if shared:
         if config.side != "both":
             raise RecipeError(
@@ -122,7 +124,7 @@ def _within(pair: str, wanted: Sequence[str]) -> bool:
 
 
 def _distinct(texts: Sequence[str], languages: Sequence[str]) -> _Texts:
-    """Each text once: a sentence that many pairs translate is one witness of its pieces, not many."""
+    """Each text once: a sentence that many pairs translate, or both ways, is one witness of its pieces."""
     found = list(dict.fromkeys(zip(texts, languages, strict=True)))
     return _Texts(tuple(text for text, _ in found), tuple(language for _, language in found))
 
