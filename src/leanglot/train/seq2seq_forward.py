@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 from torch import Tensor, nn
 
-_NEVER: Final = -1e4  # instead of minus infinity, whose product with a probability of 0 is no number
+NEVER: Final = -1e4  # instead of minus infinity, whose product with a probability of 0 is no number
 
 
 class Sequences(Protocol):
@@ -89,4 +89,4 @@ def token_logits(model: nn.Module, decoder: Tensor, batch: Sequences) -> Tensor:
         states = states * own.model_dim**-0.5
     logits: Tensor = own.lm_head(states)
     bias = getattr(own, "final_logits_bias", None)
-    return logits if bias is None else logits + bias.clamp(min=_NEVER)
+    return logits if bias is None else logits + bias.clamp(min=NEVER)

@@ -2,12 +2,14 @@
 
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from leanglot.train.loss import hidden_difference, new_projection, spread_layers
-from leanglot.train.seq2seq_forward import States, states_of, token_logits
+from leanglot.train.seq2seq_forward import NEVER, States, states_of, token_logits
 from leanglot.train.seq2seq_rows import SequenceBatch
 
 SIDES: Final = ("encoder", "decoder")
@@ -18,15 +20,20 @@ class Teacher:
 
     Args:
         model: Left as it is, but for the device it is on.
-        source_pieces: The teacher's token id for each of the student's on the source side; None where they are alike.
+        source_pieces: The teacher's token id for each of the student's on the source side, -1 where there is none for
+            a row that no text uses; None where they are alike.
         target_pieces: The same on the target side.
     """
 
     def __init__(
-        self, model: nn.Module, source_pieces: Tensor | None = None, target_pieces: Tensor | None = None
+        self,
+        model: nn.Module,
+        source_pieces: NDArray[np.int64] | None = None,
+        target_pieces: NDArray[np.int64] | None = None,
     ) -> None:
         self.model = model
-        self.source_pieces, self.target_pieces = source_pieces, target_pieces
+        self.source_pieces = None if source_pieces is None else torch.from_numpy(source_pieces)
+        self.target_pieces = None if target_pieces is None else torch.from_numpy(target_pieces)
 
     def of(self, batch: SequenceBatch, *, layers: bool) -> tuple[Tensor, States]:
         """Logits over the student's pieces at the predicted tokens, shape (tokens, pieces), and the states."""
@@ -37,7 +44,10 @@ class Teacher:
         with torch.no_grad():
             states = states_of(self.model.eval(), translated, layers=layers)
             logits = token_logits(self.model, states.decoder, translated)
-        return logits if self.target_pieces is None else logits[:, self.target_pieces.to(device)], states
+        if self.target_pieces is None:
+            return logits, states
+        pieces = self.target_pieces.to(device)
+        return logits[:, pieces.clamp(min=0)].masked_fill(pieces < 0, NEVER), states
 
     def _translated(self, batch: SequenceBatch) -> SequenceBatch:
         """The batch in the teacher's token ids."""
@@ -129,9 +139,7 @@ class SequenceLearner(nn.Module):
         heat = self.temperature
         student = log_probabilities if heat == 1 else functional.log_softmax(logits / heat, dim=-1)
         teacher = functional.log_softmax(taught.float() / heat, dim=-1)
-        probabilities = teacher.exp()
-        entropy = torch.einsum("tv,tv->t", probabilities, teacher)
-        return heat**2 * (entropy - torch.einsum("tv,tv->t", probabilities, student))
+        return heat**2 * (teacher.exp() * (teacher - student)).sum(dim=-1)
 
     def _difference(self, own: States, other: States, batch: SequenceBatch) -> Tensor:
         """Mean squared difference of the matched layers of both sides per sentence, shape (batch,)."""

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,7 +16,7 @@ from leanglot.runtimes.seq2seq import SourceRow
 from leanglot.train.rows import MOST_TOKENS, Positions
 from leanglot.train.seq2seq_forward import states_of, token_logits
 
-_PART_COST: Final = 64  # what one more part costs, in padded tokens: calls into small matrix products
+_PART_COST: Final = 256  # what one more part costs, in padded tokens: calls into small matrix products
 
 
 @dataclass(frozen=True)
@@ -164,15 +163,3 @@ def length_parts(
         parts.append(order[begin[end - 1] : end])
         end = int(begin[end - 1])
     return parts[::-1]
-
-
-def target_ids(tokenizer: Tokenizer, texts: Sequence[str], eos_id: int) -> list[TokenIds]:
-    """Token ids of translations as a decoder learns them: no special token but the end.
-
-    Args:
-        tokenizer: That of the target side.
-        texts: The translations.
-        eos_id: The end token.
-    """
-    encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    return [np.asarray([*each.ids, eos_id], dtype=np.int64) for each in encoded]
