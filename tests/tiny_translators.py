@@ -174,7 +174,8 @@ def _module(family: str, source: Tokenizer, target: Tokenizer, width: int) -> Pr
             T5Config(
                 vocab_size=rows, d_model=width, d_kv=width // 2, d_ff=2 * width, num_layers=2, num_heads=2,
                 num_decoder_layers=2, relative_attention_num_buckets=8, dropout_rate=0.0, pad_token_id=pad,
-                eos_token_id=eos, decoder_start_token_id=pad, tie_word_embeddings=True, task_specific_params=_t5_tasks(),
+                eos_token_id=eos, decoder_start_token_id=pad, tie_word_embeddings=True,
+                task_specific_params=_t5_tasks(),
             )
         ).eval()  # fmt: skip
     shape: dict[str, Any] = {

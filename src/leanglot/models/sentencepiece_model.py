@@ -63,7 +63,8 @@ def unigram_tokenizer(pieces: Pieces, vocabulary: Mapping[str, int], folder: Pat
     """A tokenizer that cuts text as the model does and numbers the pieces as vocab.json does (Marian).
 
     A vocabulary that both sides share has pieces that this side's model lacks: they can be decoded and are never cut,
-    single characters excepted, which transformers looks up too where the model does not know them.
+    single characters excepted, which transformers looks up too where the model does not know them (two or more in a row
+    are one unknown token to it, and stay themselves here).
 
     Args:
         pieces: The model.

@@ -143,9 +143,9 @@ def _rows(module: PreTrainedModel) -> int:
 
 
 def _token(given: Given, name: str) -> int | None:
-    found = given.config.get(name)
-    if found is None:
-        found = getattr(given.module.generation_config, name, None)
+    """A token's id; a config.json leaves out what is the default of its family."""
+    sources = (given.module.config, given.module.generation_config)
+    found = next((found for source in sources if (found := getattr(source, name, None)) is not None), None)
     if isinstance(found, list):
         found = found[0] if found else None
     return None if found is None else int(found)

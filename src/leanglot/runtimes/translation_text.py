@@ -97,7 +97,7 @@ class TranslationText:
     def room(self, pair: str) -> int:
         """Most tokens of a text of a pair, what the model is told beside it left out."""
         frame = self._frame(pair)
-        words = len(self.tokenizer.encode(frame.words, add_special_tokens=False).ids) if frame.words else 0
+        words = self.count([frame.words.strip()])[0] if frame.words else 0
         return max(1, self.max_length - len(frame.before) - len(frame.after) - words)
 
     def count(self, texts: Sequence[str]) -> list[int]:
