@@ -179,6 +179,7 @@ def _quality(pair, drop, changes=()) -> PairQuality:
         bleu=bleu - 1.2 * drop,
         copying=copying,
         failures=failures,
+        failing=max(failures.values()),
         tokens=11 * n,
         characters=38 * n,
     )

@@ -1,16 +1,20 @@
 """Prices a run: reads the answers that its folder keeps, prices every candidate, and recommends with the prices."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from leanglot.config import BASELINE_NAME, Costs, RunConfig
 from leanglot.decide.cost import check_names, price
 from leanglot.decide.recommend import recommend
 from leanglot.errors import RunError
 from leanglot.report.files import write_report
-from leanglot.results.folder import REPORT_NAME, RunFolder
+from leanglot.results.folder import REPORT_NAME, CandidateFolder, RunFolder
 from leanglot.results.predictions import Predictions, read_predictions
 from leanglot.results.records import SCHEMA_VERSION, Goal, RunReport
+from leanglot.results.translation_store import read_translations
+from leanglot.results.translations import Translations
 
 
 def price_run(
@@ -121,7 +125,7 @@ def save_again(report: RunReport, run: Path) -> None:
 def _priced(
     report: RunReport, folder: Path, costs: Costs, tolerances: Mapping[Goal, float] | None, *, strict: bool
 ) -> RunReport:
-    predictions, missing = stored_answers(report, folder)
+    predictions, missing = (stored_answers if report.metric is None else stored_failures)(report, folder)
     candidates, pricing = price(report.candidates, costs, predictions, missing, strict=strict)
     found = recommend(candidates, tolerances=tolerances, strict=strict, pricing=pricing, metric=report.metric)
     changes: dict[str, object] = {"candidates": candidates, "recommendations": found}
@@ -153,13 +157,47 @@ def stored_answers(report: RunReport, folder: Path) -> tuple[dict[str, Predictio
     Returns:
         Those that could be read, and for the others why not, as the end of a sentence; both by candidate.
     """
+    return _read(report, folder, lambda place: read_predictions(place.predictions))
+
+
+def stored_failures(report: RunReport, folder: Path) -> tuple[dict[str, Predictions], dict[str, str]]:
+    """The translations of all candidates that did not fail, as answers: right is what fails in no way.
+
+    Args:
+        report: The run.
+        folder: Its folder.
+
+    Returns:
+        See `stored_answers`.
+    """
+    return _read(report, folder, lambda place: _as_answers(read_translations(place.translations)))
+
+
+def _as_answers(found: Translations) -> Predictions:
+    fails = np.zeros(len(found), dtype=np.bool_)
+    for shown in found.failed.values():
+        fails |= shown
+    return Predictions(
+        index=found.index,
+        language=found.pair,
+        group=found.group,
+        label=found.reference,
+        predicted=found.hypothesis,
+        correct=~fails,
+        confidence=found.confidence,
+    )
+
+
+def _read(
+    report: RunReport, folder: Path, read: Callable[[CandidateFolder], Predictions]
+) -> tuple[dict[str, Predictions], dict[str, str]]:
     found: dict[str, Predictions] = {}
     missing: dict[str, str] = {}
     for candidate in report.candidates:
         if candidate.status == "failed":
             continue
         try:
-            found[candidate.name] = read_predictions(RunFolder(folder).candidate(candidate.name).predictions)
+            found[candidate.name] = read(RunFolder(folder).candidate(candidate.name))
         except RunError as error:
             missing[candidate.name] = error.message.rstrip(".")
     return found, missing

@@ -28,6 +28,7 @@ from leanglot.charts.style import (
 from leanglot.decide.amounts import money
 from leanglot.results.pricing import BreakEven, MonthlyCost, Pricing
 from leanglot.results.records import RunReport
+from leanglot.results.terms import terms_of
 
 _COLOURS: Final = ("#1f78a8", "#d9713a", "#4b9e6b", "#8a5fa8", "#b08d2e", "#7d8894")
 _STYLES: Final = ("-", (0, (6, 2)), (0, (3, 1.5)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1.2)), "-")
@@ -75,6 +76,7 @@ def draw(report: RunReport) -> Figure:
     pricing = report.pricing
     if pricing is None or pricing.cheapest is None:
         raise ValueError("no candidate has a total")
+    noun = terms_of(report.metric).told("predictions")
     columns = [each for each in _TITLES if _varies(report, each)]
     factors = {each: _factors(pricing, each) for each in columns}
     names = _shown(report, factors)
@@ -95,7 +97,7 @@ def draw(report: RunReport) -> Figure:
         headline(
             figure,
             f"What would change the choice of {drawable(pricing.cheapest, 40)}",
-            f"Expected totals for {pricing.costs.monthly_predictions:,.0f} predictions in a month; all else stays",
+            f"Expected totals for {pricing.costs.monthly_predictions:,.0f} {noun} in a month; all else stays",
         )
         _draw_legend(figure, names, report, pricing)
         figure.draw_without_rendering()

@@ -76,11 +76,12 @@ def draw(report: RunReport) -> Figure:
         for label, (candidate, _) in zip(axes.get_yticklabels(), rows, strict=True):
             label.set_color(MUTED if candidate.status == "rejected" else INK)
             label.set_fontweight("bold" if candidate.name == pricing.cheapest else "normal")
+        noun = terms_of(report.metric).told("predictions")
         predictions = f"{pricing.costs.monthly_predictions:,.0f}"
         headline(
             figure,
             f"What {drawable(report.model, 40)} costs in a month",
-            f"For {predictions} predictions; bold: the cheapest of those that may be shipped",
+            f"For {predictions} {noun}; bold: the cheapest of those that may be shipped",
         )
         _draw_legend(figure, rows, pricing)
         for number, note in enumerate(reversed(notes)):

@@ -1,7 +1,7 @@
 """Prices candidates: machines plus wrong answers by language, with what the test set leaves open."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -18,12 +18,18 @@ from leanglot.errors import ConfigError
 from leanglot.results.predictions import Predictions
 from leanglot.results.pricing import LanguageCost, MonthlyCost, Pricing
 from leanglot.results.records import Candidate
+from leanglot.results.translation import PairQuality
 from leanglot.stats.error_rates import DRAWS, METHOD, ErrorDraws
 
 LEVEL: Final = 0.95
 _HOW: Final = (
     f"{METHOD}; amounts are those of the observed error rates, and an interval always holds its amount; "
     "what machines cost counts as known"
+)
+
+_OF_TRANSLATIONS: Final = (
+    "An error is a translation that fails silently: in the wrong language, copied, repeating itself, empty, of odd "
+    "length or unfinished. What a lower score costs beyond that is not priced."
 )
 
 
@@ -190,12 +196,26 @@ def _sheet(candidate: Candidate, costs: Costs, errors: ErrorDraws) -> _Sheet:
         total_low=low,
         total_high=high,
         per_million=None if total is None else total / costs.monthly_predictions * 1e6,
+        per_million_characters=_per_million(total, costs, candidate, lambda pair: pair.characters),
+        per_million_tokens=_per_million(total, costs, candidate, lambda pair: pair.tokens),
         known=None if infra is None and len(gaps) == len(languages) else (infra or 0.0) + known,
         machines=running.machines,
         languages=languages,
         reason="; ".join(reasons) or None,
     )
     return _Sheet(candidate, running, cost, totals)
+
+
+def _per_million(
+    total: float | None, costs: Costs, candidate: Candidate, units: Callable[[PairQuality], int]
+) -> float | None:
+    """The total per million of some units of a sentence, whose means by pair are those of the judged sentences."""
+    pairs = {} if candidate.translation is None else candidate.translation.pairs
+    known = {tag: pairs[tag] for tag in costs.shares if tag in pairs and pairs[tag].n}
+    if total is None or any(share and tag not in known for tag, share in costs.shares.items()):
+        return None
+    mean = math.fsum(costs.shares[tag] * units(pair) / pair.n for tag, pair in known.items())
+    return total / (costs.monthly_predictions * mean) * 1e6 if mean else None
 
 
 def _weight(costs: Costs, tag: str) -> float:
@@ -244,7 +264,7 @@ def _unknown(costs: Costs, errors: ErrorDraws) -> dict[str, float]:
 
 
 def _notes(costs: Costs, errors: ErrorDraws, sheets: Sequence[_Sheet], *, strict: bool) -> list[str]:
-    found = []
+    found = [_OF_TRANSLATIONS] if any(sheet.candidate.translation is not None for sheet in sheets) else []
     given = math.fsum(costs.traffic.values())
     if abs(given - 1) > 1e-6:
         found.append(f"The traffic given sums to {given:g}; all shares were divided by that.")

@@ -85,7 +85,10 @@ def _fault(
 
 
 def _counts(candidate: Candidate) -> dict[str, ErrorCount]:
-    """Wrong answers by language, from the accuracies of the record."""
+    """Wrong answers by language, from the accuracies of the record; of translations, those that fail silently."""
+    if candidate.translation is not None:
+        pairs = candidate.translation.pairs.items()
+        return {tag: ErrorCount(pair.failing, pair.n) for tag, pair in pairs if pair.n and pair.failing is not None}
     return {
         tag: ErrorCount(round(result.n * (1 - result.candidate)), result.n)
         for tag, result in candidate.languages.items()

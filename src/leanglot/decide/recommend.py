@@ -25,6 +25,9 @@ DEFAULT_TOLERANCES: Final[Mapping[Goal, float]] = {
 """Largest drop of the accuracy by goal: two points where speed or size is what counts, half a point
 where accuracy is, one point in between, and any for cost, where errors have their price."""
 
+_OF_TRANSLATIONS: Final[Mapping[Goal, float]] = {"cost": 0.02}
+"""A lower score of translations has no price, so that cost allows no more of it than speed does."""
+
 NEAR: Final = 0.05
 """Candidates whose merit is within this share of the best one's count as equally good: timing cannot tell them apart.
 The one of them that loses least is recommended."""
@@ -72,7 +75,7 @@ def recommend(
         ConfigError: A goal is unknown, or a tolerance is not between 0 and 1.
         DataError: There is no baseline, or more than one.
     """
-    allowed = {**DEFAULT_TOLERANCES, **(tolerances or {})}
+    allowed = {**DEFAULT_TOLERANCES, **({} if metric is None else _OF_TRANSLATIONS), **(tolerances or {})}
     asked = goals if goals is not None else [goal for goal in get_args(Goal) if goal != "cost" or pricing is not None]
     _check(asked, allowed)
     baseline, terms = baseline_of(candidates), terms_of(metric)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,10 +116,17 @@ def pair_quality(translations: Translations, *, copying: bool = True) -> dict[st
             bleu=_score(translations, "bleu", places),
             copying=_copying(translations, places) if copying else None,
             failures={kind: int(shown[places].sum()) for kind, shown in translations.failed.items()},
+            failing=_failing(translations, places),
             tokens=int(translations.tokens[places].sum()),
             characters=sum(len(translations.source[place]) for place in places),
         )
     return found
+
+
+def _failing(translations: Translations, places: NDArray[np.int64]) -> int | None:
+    """Sentences with any kind of failure; None where none was looked for."""
+    shown = [failed[places] for failed in translations.failed.values()]
+    return int(np.any(shown, axis=0).sum()) if shown else None
 
 
 def overall(translations: Translations, metric: MetricName) -> float | None:
@@ -131,12 +138,17 @@ def overall(translations: Translations, metric: MetricName) -> float | None:
 
 
 def metric_record(metric: MetricName, pairs: Sequence[str]) -> Metric:
-    """The record of a metric with sacrebleu's signatures.
+    """The record of a metric and of the other one beside it, with sacrebleu's signatures.
 
     Args:
         metric: ``chrf`` or ``bleu``.
         pairs: The language pairs, whose targets decide how BLEU tokenizes.
     """
+    others: list[MetricName] = [other for other in get_args(MetricName) if other != metric]
+    return _record(metric, pairs).model_copy(update={"beside": _record(others[0], pairs)})
+
+
+def _record(metric: MetricName, pairs: Sequence[str]) -> Metric:
     if metric == "chrf":
         return Metric(name=metric, signature=_signature(_chrf()))
     usual = _signature(_bleu("13a"))

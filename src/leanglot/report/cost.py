@@ -10,16 +10,31 @@ from leanglot.decide.wording import names
 from leanglot.report.format import language, plural
 from leanglot.results.pricing import BreakEven, MonthlyCost, Pricing
 from leanglot.results.records import Candidate, RunReport
-from leanglot.results.terms import Terms, terms_of
+from leanglot.results.terms import CLASSIFICATION, Terms, terms_of
 
 COST_COLUMNS: Final = ("machines", "errors", "total", "interval", "per million", "chance cheapest")
 COST_HEADINGS: Final = ("machines", "errors", "total", "95% interval", "per million", "cheapest?")
 """The same for narrow tables."""
+_PER: Final = {"per million": "per million sentences", "per million characters": "per million characters"}
 HOW_COST_READS: Final = (
     "Cheapest: how likely it is that nothing else that may be shipped, so nothing rejected, costs less."
 )
 _MOST_SENTENCES: Final = 6
 _LANGUAGES_NAMED: Final = 3
+
+
+def cost_columns(terms: Terms) -> tuple[str, ...]:
+    """The columns of the table of costs; translations are priced by the character too."""
+    if not terms.translates:
+        return COST_COLUMNS
+    return (*COST_COLUMNS[:4], *_PER.values(), *COST_COLUMNS[5:])
+
+
+def cost_headings(terms: Terms) -> tuple[str, ...]:
+    """The same for narrow tables."""
+    return (
+        (*COST_HEADINGS[:4], "/M sentences", "/M characters", *COST_HEADINGS[5:]) if terms.translates else COST_HEADINGS
+    )
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class CostRow:
     Attributes:
         candidate: The candidate.
         cost: Its record.
-        cells: Texts by column of `COST_COLUMNS`; what is unknown reads ``n/a``, a total that is known in part ``at
+        cells: Texts by column of `cost_columns`; what is unknown reads ``n/a``, a total that is known in part ``at
             least`` so much.
         cheapest: Whether its total is the lowest of those that may be shipped.
     """
@@ -69,26 +84,29 @@ def cost_table(report: RunReport) -> CostTable | None:
     if pricing is None:
         return None
     priced = [(each, each.monthly_cost) for each in report.candidates if each.status != "failed"]
-    rows = [_row(each, cost, pricing) for each, cost in priced if cost is not None]
+    rows = [_row(each, cost, pricing, terms) for each, cost in priced if cost is not None]
     rows.sort(key=lambda row: math.inf if row.cost.total is None else row.cost.total)
     return CostTable(
         rows=tuple(rows),
-        title=f"Cost in a month of {pricing.costs.monthly_predictions:,.0f} predictions",
+        title=f"Cost in a month of {pricing.costs.monthly_predictions:,.0f} {terms.told('predictions')}",
         assumptions=_assumptions(pricing, terms),
-        changes=break_even_sentences(pricing),
-        remarks=(*_largest(rows, pricing), *_unknown(pricing), *pricing.notes, f"{pricing.method}."),
+        changes=break_even_sentences(pricing, terms=terms),
+        remarks=(*_largest(rows, pricing), *_unknown(pricing, terms), *pricing.notes, f"{pricing.method}."),
     )
 
 
-def break_even_sentences(pricing: Pricing, most: int = _MOST_SENTENCES) -> tuple[str, ...]:
+def break_even_sentences(
+    pricing: Pricing, most: int = _MOST_SENTENCES, terms: Terms = CLASSIFICATION
+) -> tuple[str, ...]:
     """What would change the choice, one sentence each, the nearest to how it is first.
 
     Args:
         pricing: How the candidates were priced.
         most: Most sentences.
+        terms: The words of the run.
     """
     nearest = sorted(pricing.break_evens, key=_distance)
-    told = tuple(_sentence(each, pricing) for each in nearest[:most])
+    told = tuple(_sentence(each, pricing, terms) for each in nearest[:most])
     if len(nearest) > most:
         return (*told, f"{len(nearest) - most} more such changes lie farther off.")
     if told or pricing.cheapest is None:
@@ -96,7 +114,7 @@ def break_even_sentences(pricing: Pricing, most: int = _MOST_SENTENCES) -> tuple
     return (f"Nothing within sight would make another candidate cheaper than {pricing.cheapest}.",)
 
 
-def _row(candidate: Candidate, cost: MonthlyCost, pricing: Pricing) -> CostRow:
+def _row(candidate: Candidate, cost: MonthlyCost, pricing: Pricing, terms: Terms) -> CostRow:
     sign = pricing.costs.currency
     total = _money(cost.total, sign)
     if cost.total is None and cost.known is not None:
@@ -108,8 +126,11 @@ def _row(candidate: Candidate, cost: MonthlyCost, pricing: Pricing) -> CostRow:
         "total": total,
         "interval": ABSENT if low is None or high is None else f"{money(low, sign)} to {money(high, sign)}",
         "per million": _money(cost.per_million, sign),
+        "per million sentences": _money(cost.per_million, sign),
+        "per million characters": _money(cost.per_million_characters, sign),
         "chance cheapest": _chance(candidate, cost),
     }
+    cells = {column: cells[column] for column in cost_columns(terms)}
     return CostRow(candidate, cost, cells, cheapest=candidate.name == pricing.cheapest)
 
 
@@ -140,8 +161,8 @@ def _assumptions(pricing: Pricing, terms: Terms) -> str:
         whole = "whole machines" if machines.whole_machines else "shares of machines"
         parts.append(
             f"{whole} at {money(machines.price_per_hour, costs.currency)} an hour, loaded to "
-            f"{percent(machines.utilization, 0)} of their measured throughput at a peak of {_number(peak)} predictions "
-            "a second"
+            f"{percent(machines.utilization, 0)} of their measured throughput at a peak of {_number(peak)} "
+            f"{terms.told('predictions')} a second"
         )
     if costs.monthly_infra:
         parts.append(f"monthly figures for {names(list(costs.monthly_infra))}")
@@ -166,12 +187,12 @@ def _largest(rows: list[CostRow], pricing: Pricing) -> list[str]:
     return [f"Errors of {cheapest.candidate.name} cost most in {', '.join(named)}."]
 
 
-def _unknown(pricing: Pricing) -> list[str]:
+def _unknown(pricing: Pricing, terms: Terms) -> list[str]:
     if not pricing.unknown:
         return []
     told = names([f"{language(tag)}, {percent(share)}" for tag, share in pricing.unknown.items()])
     effect = "what errors cost there is unknown, and so is every total"
-    return [f"Nothing was judged in {told} of the traffic: {effect}. Add examples of it to the data."]
+    return [f"Nothing was judged in {told} of the traffic: {effect}. Add {terms.example}s of it to the data."]
 
 
 def _distance(found: BreakEven) -> float:
@@ -182,7 +203,7 @@ def _distance(found: BreakEven) -> float:
     return abs(math.log(value / current)) if value > 0 and current > 0 and math.isfinite(value) else math.inf
 
 
-def _sentence(found: BreakEven, pricing: Pricing) -> str:
+def _sentence(found: BreakEven, pricing: Pricing, terms: Terms) -> str:
     costs = pricing.costs
     more = found.value > found.current
     value, now = _amount(found, found.value, costs.currency), _amount(found, found.current, costs.currency)
@@ -190,7 +211,9 @@ def _sentence(found: BreakEven, pricing: Pricing) -> str:
     if found.assumption == "machine price":
         when = f"machines cost {than} what they do"
     elif found.assumption == "predictions":
-        when = f"there are {'more' if more else 'fewer'} than {value} predictions in a month (now {now})"
+        when = (
+            f"there are {'more' if more else 'fewer'} than {value} {terms.told('predictions')} in a month (now {now})"
+        )
     elif found.language is None:
         when = f"all errors cost {than} what they do"
     elif found.assumption == "error cost":

@@ -6,7 +6,7 @@ from typing import Final
 from leanglot.charts.labels import challengers
 from leanglot.charts.quantities import count, megabytes, points, ratio, smaller
 from leanglot.report.alarms import alarm_codes, alarm_lines, explaining_pages
-from leanglot.report.cost import COST_COLUMNS, HOW_COST_READS, cost_table
+from leanglot.report.cost import HOW_COST_READS, cost_columns, cost_table
 from leanglot.report.format import goal_word, in_points, language, moment, more_examples, plural, speed
 from leanglot.report.judged import how_judged
 from leanglot.report.markdown_making import making_parts
@@ -184,8 +184,9 @@ def _costs(report: RunReport) -> str:
     found = cost_table(report)
     if found is None:
         return ""
-    head = ["Candidate", *(column.capitalize() for column in COST_COLUMNS)]
-    rows = [[code(row.candidate.name), *(escape(row.cells[column]) for column in COST_COLUMNS)] for row in found.rows]
+    columns = cost_columns(terms_of(report.metric))
+    head = ["Candidate", *(column.capitalize() for column in columns)]
+    rows = [[code(row.candidate.name), *(escape(row.cells[column]) for column in columns)] for row in found.rows]
     changes = "\n".join(f"- {escape(change)}" for change in found.changes)
     remarks = "\n\n".join(map(escape, (found.assumptions, HOW_COST_READS, *found.remarks)))
     return "\n\n".join(

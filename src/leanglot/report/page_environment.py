@@ -11,7 +11,7 @@ from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report import format as words
 from leanglot.report import routing
 from leanglot.report.chains import HOW_STEPS_READ
-from leanglot.report.cost import COST_COLUMNS, HOW_COST_READS
+from leanglot.report.cost import HOW_COST_READS, cost_columns
 from leanglot.report.language_rows import strip_x
 from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS
 from leanglot.report.summary import group_languages
@@ -59,7 +59,7 @@ def page_environment(terms: Terms) -> Environment:
         goal_word=partial(words.goal_word, terms=terms),
         interval=words.interval,
         part_word=PART_WORD,
-        cost_columns=COST_COLUMNS,
+        cost_columns=cost_columns(terms),
         how_cost_reads=HOW_COST_READS,
         how_steps_read=terms.told(HOW_STEPS_READ),
         how_vocabulary_reads=terms.told(HOW_TO_READ),

@@ -68,7 +68,8 @@ def _candidate(report: RunReport, candidate: Candidate) -> dict[str, Cell]:
         "harmed": None if groups is None else len(groups.harmed),
         "not_proven": None if groups is None else len(groups.unproven),
     }
-    numbers |= {f"monthly_cost_{name}": _of(cost, name) for name in _COSTS}
+    costs = _COSTS if report.metric is None else (*_COSTS, "per_million_characters", "per_million_tokens")
+    numbers |= {f"monthly_cost_{name}": _of(cost, name) for name in costs}
     numbers = _of_metric(numbers, report.metric)
     return {
         "candidate": candidate.name,

@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from leanglot.report.cost import COST_COLUMNS, COST_HEADINGS, HOW_COST_READS, CostRow, cost_table
+from leanglot.report.cost import HOW_COST_READS, CostRow, cost_headings, cost_table
 from leanglot.report.format import plain
 from leanglot.report.searching import HOW_SEARCH_READS, SEARCH_COLUMNS, search_table
 from leanglot.report.terminal_parts import FittedTable
@@ -17,7 +17,10 @@ def cost_parts(report: RunReport) -> list[RenderableType]:
     if found is None:
         return []
     rows = [_cost_cells(row) for row in found.rows]
-    table = FittedTable(found.title, ("candidate", *COST_HEADINGS), rows, frozenset({"machines", "per million"}))
+    headings = cost_headings(terms_of(report.metric))
+    table = FittedTable(
+        found.title, ("candidate", *headings), rows, frozenset({"machines", "per million", "/M sentences"})
+    )
     changes = [Text(f"- {plain(change)}") for change in found.changes]
     remarks = (found.assumptions, HOW_COST_READS, *found.remarks)
     return [table, *changes, *(Text(plain(remark), "dim") for remark in remarks), Text()]
@@ -25,7 +28,7 @@ def cost_parts(report: RunReport) -> list[RenderableType]:
 
 def _cost_cells(row: CostRow) -> list[Text]:
     style = "bold" if row.cheapest else "dim" if row.candidate.status == "rejected" else ""
-    return [Text(plain(text), style) for text in (row.candidate.name, *(row.cells[each] for each in COST_COLUMNS))]
+    return [Text(plain(text), style) for text in (row.candidate.name, *row.cells.values())]
 
 
 def search_parts(report: RunReport) -> list[RenderableType]:

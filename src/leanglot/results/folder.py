@@ -43,6 +43,11 @@ class CandidateFolder:
         return self.path / "predictions.parquet"
 
     @property
+    def translations(self) -> Path:
+        """Its translations, where it translates."""
+        return self.path / "translations.parquet"
+
+    @property
     def measures(self) -> Path:
         """What measuring it gave, as JSON."""
         return self.path / "measures.json"

@@ -41,6 +41,8 @@ class MonthlyCost(BaseModel):
         total_low: Lower end of the credible interval of the total, at the level of `Pricing`.
         total_high: Upper end of it.
         per_million: The total per million predictions.
+        per_million_characters: The total per million characters of sources; None where nothing is translated.
+        per_million_tokens: The total per million tokens of translations; None where nothing is translated.
         known: Machines and the wrong answers in the languages that were judged: the least that is known to be paid.
         machines: Number of machines; a fraction where shares of machines are paid; None where a figure was given.
         chance_cheapest: Probability that no other candidate that may be shipped costs less.
@@ -56,6 +58,8 @@ class MonthlyCost(BaseModel):
     total_low: float | None = None
     total_high: float | None = None
     per_million: float | None = None
+    per_million_characters: float | None = None
+    per_million_tokens: float | None = None
     known: float | None = None
     machines: float | None = None
     chance_cheapest: float | None = None

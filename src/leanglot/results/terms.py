@@ -56,6 +56,7 @@ _REWORDED: Final = tuple(
         (r"\b([Ll]anguage)(s?)\b(?! pairs?\b)", r"\1 pair\2"),
         (r"\bExample", "Sentence"),
         (r"\bexample", "sentence"),
+        (r"\bpredictions\b", "sentences"),
     )
 )
 

@@ -87,6 +87,7 @@ class PairQuality(BaseModel):
         bleu: Corpus BLEU as a fraction.
         copying: chrF2 of handing the source back, as a fraction.
         failures: Sentences with each kind of silent failure.
+        failing: Sentences with any of them; None where none was looked for.
         tokens: Tokens of all translations.
         characters: Characters of all sources.
     """
@@ -98,6 +99,7 @@ class PairQuality(BaseModel):
     bleu: float | None
     copying: float | None = None
     failures: dict[FailureKind, int] = {}
+    failing: int | None = Field(default=None, ge=0)
     tokens: int = Field(default=0, ge=0)
     characters: int = Field(default=0, ge=0)
 
