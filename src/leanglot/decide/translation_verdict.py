@@ -49,10 +49,10 @@ def judge_translations(
 
     The bound is that of a paired bootstrap: sentences are drawn with replacement, the same for both models, and the
     corpus score is computed anew from their summed counts (Koehn, 2004; sacrebleu's ``--paired-bs`` draws so too), with
-    BCa levels. It is joined by what rare sentences that fail wholly and were not met yet could do, each with a chance in
-    proportion to its length. Where fewer than 20 sentences changed at all the bootstrap cannot speak, and each changed
-    one counts as if it lost all of its score: five sentences translated alike prove nothing. The test is the paired
-    approximate randomization of Riezler and Maxwell (2005), sacrebleu's ``--paired-ar``.
+    BCa levels. It is joined by what rare sentences that fail wholly and were not met yet could do, each with a chance
+    in proportion to its length. Where fewer than 20 sentences changed at all the bootstrap cannot speak, and each
+    changed one counts as if it lost all of its score: five sentences translated alike prove nothing. The test is the
+    paired approximate randomization of Riezler and Maxwell (2005), sacrebleu's ``--paired-ar``.
 
     Where sentences come in groups, such as documents, these are drawn and exchanged as a whole, and one not met yet may
     fail as a whole, large ones as likely as small ones.

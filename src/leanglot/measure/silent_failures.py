@@ -276,7 +276,7 @@ def _shared(words: Sequence[str], others: Sequence[str]) -> float:
 
 def _longest_loop(text: str) -> int:
     """Characters in the longest stretch that repeats one unit, blanks and rows of signs aside."""
-    lengths = (len(match[0]) for match in _LOOPS.finditer(text) if any(map(str.isalnum, match[0])))
+    lengths = (len(match[0]) for match in _LOOPS.finditer(f"{text.strip()} ") if any(map(str.isalnum, match[0])))
     return max(lengths, default=0)
 
 
