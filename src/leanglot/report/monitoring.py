@@ -21,6 +21,7 @@ _STYLE: Final[dict[Health, str]] = {
     "no baseline": "dim",
 }
 _HEADINGS: Final = ("n", "p50/p95/p99 ms", "accuracy", "estimate", "judged", "finds")
+_PAIR_HEADINGS: Final = ("n", "p50/p95/p99 ms", "reached", "estimate", "judged", "finds")
 _UNKNOWN: Final[frozenset[Health]] = frozenset({"not enough data", "no baseline"})
 _MOST_ENDED: Final = 5
 _MOST_REASONS: Final = 5
@@ -31,9 +32,10 @@ def monitor_table(snapshot: Snapshot) -> RenderableType:
     """Renders a snapshot, at most 100 columns wide."""
     name = f" of {plain(snapshot.name)}" if snapshot.name else ""
     table = plain_table(f"Monitor{name}: {_period(snapshot)}")
-    table.add_column("language", ratio=1, overflow="fold")
+    translates = snapshot.task == "translation"
+    table.add_column("pair" if translates else "language", ratio=1, overflow="fold")
     table.add_column("state", no_wrap=True)
-    for heading in _HEADINGS:
+    for heading in _PAIR_HEADINGS if translates else _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     for tag, each in snapshot.languages.items():
         table.add_row(Text(language_words(tag)), _state(each.health), *map(Text, _cells(each)))
@@ -139,11 +141,21 @@ def _chance(value: float) -> str:
     return "below 0.1%" if value < 0.001 else f"at most {100 * value:.3g}%"
 
 
+_LEGEND: Final = (
+    "accuracy: of the newest labelled predictions; estimate: from the confidence of the newest ones; judged: "
+    "accuracy when the model was judged; finds: the smallest drop in points that labels would have shown by now; "
+)
+_PAIR_LEGEND: Final = (
+    "reached: share of the newest translations with a reference whose chrF reaches the median of the judged ones; "
+    "estimate: the same from the confidence of the newest ones; judged: that share when the model was judged; finds: "
+    "the smallest fall of it in points that references would have shown by now; "
+)
+
+
 def _legend(snapshot: Snapshot) -> str:
+    what = _PAIR_LEGEND if snapshot.task == "translation" else _LEGEND
     return (
-        "accuracy: of the newest labelled predictions; estimate: from the confidence of the newest ones; judged: "
-        "accuracy when the model was judged; finds: the smallest drop in points that labels would have shown by now; "
-        "p50/p95/p99: of the last hour. The chance that this monitor ever raises any false alert is at most "
+        f"{what}p50/p95/p99: of the last hour. The chance that this monitor ever raises any false alert is at most "
         f"{100 * snapshot.alpha:.3g}% if predictions are independent."
     )
 
@@ -154,7 +166,8 @@ def _headline(snapshot: Snapshot) -> Text:
     words = {"alert": "with an alert", "quiet": "quiet"}
     told = ", ".join(f"{states[state]} {words.get(state, state)}" for state in order if states[state])
     found = open_alerts(snapshot)
-    languages = f" Of {plural(len(snapshot.languages), 'language')}: {told}." if told else ""
+    noun = "language pair" if snapshot.task == "translation" else "language"
+    languages = f" Of {plural(len(snapshot.languages), noun)}: {told}." if told else ""
     if found:
         return Text(
             f"! {plural(len(found), 'alert')} {'is' if len(found) == 1 else 'are'} open.{languages}", "bold red"

@@ -122,7 +122,7 @@ def assembled(
     routers = [metrics_router(metrics)]
     if watching is not None:
         metrics.watch(watching.snapshot)
-        routers.append(dashboard_router(watching.snapshot))
+        routers.append(dashboard_router(watching.snapshot, translates=isinstance(engine, KnowsPairs)))
     desk = Desk(metrics, recorder, watching, shadow)
     desk.start()
     try:

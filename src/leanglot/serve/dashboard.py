@@ -30,7 +30,9 @@ _FRESH_S: Final = 1.0
 _LONGEST_NAME: Final = 60
 
 
-def dashboard_router(snapshot: Callable[[], Snapshot], *, fresh_s: float = _FRESH_S) -> APIRouter:
+def dashboard_router(
+    snapshot: Callable[[], Snapshot], *, fresh_s: float = _FRESH_S, translates: bool = False
+) -> APIRouter:
     """The routes of the page and of its data.
 
     ``GET /dashboard/data`` answers with what `page_data` makes.
@@ -38,9 +40,10 @@ def dashboard_router(snapshot: Callable[[], Snapshot], *, fresh_s: float = _FRES
     Args:
         snapshot: What the monitor knows; called in a thread, never twice at once.
         fresh_s: Seconds for which a snapshot is told again, so that many open pages cost what one costs.
+        translates: Whether the model translates.
     """
     router = APIRouter(include_in_schema=False)
-    page, style, script = page_files.page(), page_files.style_sheet(), page_files.script()
+    page, style, script = page_files.page(translates=translates), page_files.style_sheet(), page_files.script()
     data = _Data(snapshot, page_files.fingerprint(page, style, script), fresh_s)
 
     @router.get("/dashboard")

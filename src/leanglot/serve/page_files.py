@@ -20,6 +20,28 @@ _SCRIPTS: Final = (
     "start.js",
 )
 
+_REACHED: Final = (
+    "chrF reached is the share of the newest translations with a reference whose chrF reaches the median of the judged "
+    "ones of their pair, with its 95% interval: about half, of an unchanged model."
+)
+_OF_PAIRS: Final = (
+    ('<html lang="en" class="js">', '<html lang="en" class="js" data-task="translation">'),
+    ("Skip to the languages", "Skip to the language pairs"),
+    ("Show the languages", "Show the language pairs"),
+    ("<dt>Languages</dt>", "<dt>Language pairs</dt>"),
+    ("any language, without a change.", "any pair, without a change."),
+    ('<h2 id="languages" tabindex="-1">Languages</h2>', '<h2 id="languages" tabindex="-1">Language pairs</h2>'),
+    ("No language has been seen.", "No language pair has been seen."),
+    ('placeholder="th, German"', 'placeholder="en→de, German"'),
+    ("Health of each language;", "Health of each pair;"),
+    (
+        "Accuracy is taken from the newest labelled predictions, with its 95% interval.",
+        _REACHED,
+    ),
+    ("smallest drop of accuracy that", "smallest fall of that share that"),
+)
+"""What the page says of languages, and of language pairs in its place."""
+
 CONTENT_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -37,9 +59,16 @@ CONTENT_POLICY: Final = "; ".join(
 """Content security policy (CSP, level 3): own files and own data alone, and no text that becomes HTML or script."""
 
 
-def page() -> str:
-    """The HTML, without any data."""
-    return _read(__package__, "page", "dashboard.html")
+def page(*, translates: bool = False) -> str:
+    """The HTML, without any data.
+
+    Args:
+        translates: Whether it is of a model that translates: then it speaks of pairs, and not of accuracy.
+    """
+    found = _read(__package__, "page", "dashboard.html")
+    for of_languages, of_pairs in _OF_PAIRS if translates else ():
+        found = found.replace(of_languages, of_pairs)
+    return found
 
 
 def style_sheet() -> str:

@@ -162,3 +162,12 @@ def test_news_are_told_once():
     opened, ended, notes = told.news(later)
     assert (opened, [each.id for each in ended], notes) == ([], ["de-accuracy-2"], [])
     assert told.news(later) == ([], [], [])
+
+
+def test_language_pairs_have_no_accuracy():
+    found = words(monitor_table(snapshot({"en→de": health()}, task="translation")))
+    assert "English → German (en→de)" in found
+    assert "reached" in found
+    assert "share of the newest translations with a reference whose chrF reaches the median" in " ".join(found.split())
+    assert "ccuracy" not in found
+    assert "Of 1 language pair: 1 quiet." in found

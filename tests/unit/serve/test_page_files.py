@@ -19,6 +19,15 @@ def test_every_file_is_served(path):
     assert any(path.read_text(encoding="utf-8").strip() in text for text in ASSETS.values())
 
 
+def test_a_model_that_translates_has_a_page_of_pairs():
+    pairs = page_files.page(translates=True)
+    for of_languages, of_pairs in page_files._OF_PAIRS:
+        assert ASSETS["page"].count(of_languages) == pairs.count(of_pairs) == 1
+    assert 'data-task="translation"' in pairs
+    assert "ccuracy" not in pairs
+    assert re.findall(r'id="[^"]+"', pairs) == re.findall(r'id="[^"]+"', ASSETS["page"])
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_file_is_packaged_and_short(path):
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -42,7 +42,7 @@ function fillAlert(parts, alert, data) {
   const ended = alert.ended_at !== null;
   mark(parts.node, "class", ended ? "over" : "");
   put(parts.sign, ended ? "✓" : "!");
-  put(parts.whose, alert.language === "*" ? "All languages" : nameIn(data, alert.language));
+  put(parts.whose, alert.language === "*" ? `All ${PLACE}s` : nameIn(data, alert.language));
   put(parts.signal, signalName(alert.signal));
   parts.since.replaceChildren(...(ended
     ? [timeOf(alert.since), " to ", timeOf(alert.ended_at)]

@@ -34,7 +34,7 @@ function alertLinks(ids, data) {
 const complete = (share) => ![share.value, share.low, share.high].some(lacks);
 
 function picturesOf(language) {
-  const rows = [["Accuracy", language.accuracy, "labelled"], ["Estimate", language.estimate, "guessed"]].filter(([, share]) => complete(share));
+  const rows = [[QUALITY, language.accuracy, "labelled"], ["Estimate", language.estimate, "guessed"]].filter(([, share]) => complete(share));
   if (!rows.length) return [];
   return [
     element("div", { class: "compared-grid" },
@@ -55,9 +55,9 @@ function factsOf(language) {
     ["Busiest minute", language.per_minute.length ? whole.format(Math.max(...language.per_minute)) : ABSENT],
     ["Latency", latencyText(latency)],
     ["Mean confidence", lacks(language.confidence) ? "not logged" : language.confidence.toFixed(3)],
-    ["Accuracy", `${shareText(language.accuracy)}${complete(language.accuracy) ? `, newest ${whole.format(language.accuracy.n)} labelled` : ""}`],
+    [QUALITY, `${shareText(language.accuracy)}${complete(language.accuracy) ? `, newest ${whole.format(language.accuracy.n)} ${worded("labelled", "with a reference")}` : ""}`],
     ["Estimate", `${shareText(language.estimate)}${complete(language.estimate) ? `, newest ${whole.format(language.estimate.n)} predictions` : ""}`],
-    ["Accuracy when judged", lacks(language.baseline_accuracy) ? "not judged in this language" : percent(language.baseline_accuracy)],
+    [`${QUALITY} when judged`, lacks(language.baseline_accuracy) ? `not judged in this ${PLACE}` : percent(language.baseline_accuracy)],
     ["Would have been found", lacks(language.detectable_drop) ? "nothing yet, not even a total loss" : `a drop of ${points(language.detectable_drop)} or more`],
     ["Answered by", variantsText(language.variants)],
     ["Shadow", lacks(shadow) ? null : shadowText(shadow)],

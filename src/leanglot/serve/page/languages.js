@@ -92,8 +92,8 @@ function arrangeRows(asked) {
     if (!held || !known.includes(row.body)) show(row.body, fits);
     shown += row.body.hidden ? 0 : 1;
   }
-  const none = rows.size && !shown ? ": no language fits the filters" : "";
-  put(byId("shown-count"), `${shown} of ${counted(rows.size, "language")}${none}`);
+  const none = rows.size && !shown ? `: no ${PLACE} fits the filters` : "";
+  put(byId("shown-count"), `${shown} of ${counted(rows.size, PLACE)}${none}`);
   writeAddress();
 }
 

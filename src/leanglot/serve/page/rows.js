@@ -1,16 +1,16 @@
 // One language: a body of the table with its row, and its details below once they are asked for.
 
 const COLUMNS = [
-  { key: "language", title: "Language", numeric: false },
+  { key: "language", title: worded("Language", "Pair"), numeric: false },
   { key: "health", title: "Health", numeric: false, value: (row) => HEALTHS[row.language.health].rank },
   { key: "volume", title: "Last hour", numeric: true, value: (row) => row.language.last_hour },
   { key: "p50", title: "p50 ms", numeric: true, about: "Median latency of the last hour", value: (row) => row.language.latency.p50 },
   { key: "p95", title: "p95 ms", numeric: true, about: "95th percentile of the latency of the last hour", value: (row) => row.language.latency.p95 },
   { key: "p99", title: "p99 ms", numeric: true, about: "99th percentile of the latency of the last hour", value: (row) => row.language.latency.p99 },
-  { key: "accuracy", title: "Accuracy", numeric: true, about: "Of the newest 1,000 labelled predictions, with its 95% interval", value: (row) => row.language.accuracy.value },
-  { key: "estimate", title: "Estimate", numeric: true, about: "Accuracy estimated from the confidence", value: (row) => row.language.estimate.value },
-  { key: "drop", title: "Findable drop", numeric: true, about: "Smallest drop of accuracy that would have been found by now", value: (row) => row.language.detectable_drop },
-  { key: "flips", title: "Flips", numeric: true, about: "Answers that differ from the baseline model's", value: (row) => row.language.shadow?.share.value ?? null },
+  { key: "accuracy", title: QUALITY, numeric: true, about: worded("Of the newest 1,000 labelled predictions, with its 95% interval", "Share of the newest 1,000 translations with a reference whose chrF reaches the judged median, with its 95% interval"), value: (row) => row.language.accuracy.value },
+  { key: "estimate", title: "Estimate", numeric: true, about: worded("Accuracy estimated from the confidence", "The same share, estimated from the confidence"), value: (row) => row.language.estimate.value },
+  { key: "drop", title: "Findable drop", numeric: true, about: worded("Smallest drop of accuracy that would have been found by now", "Smallest fall of that share that would have been found by now"), value: (row) => row.language.detectable_drop },
+  { key: "flips", title: "Flips", numeric: true, about: worded("Answers that differ from the baseline model's", "Translations of which one shows a failure that the baseline model's does not, or the other way round"), value: (row) => row.language.shadow?.share.value ?? null },
 ];
 
 // Cells in which an open alert of a signal shows.

@@ -13,18 +13,18 @@ function headlineOf(data) {
   const healths = Object.values(languages).map((language) => language.health);
   if (predictions === 0 || healths.length === 0) return "No predictions yet";
   const quiet = healths.filter((health) => health === "quiet").length;
-  if (quiet === healths.length) return quiet === 1 ? "No alert: the language is quiet" : `No alert: all ${quiet} languages are quiet`;
-  if (quiet === 0) return `No alert, and no language that can be judged yet`;
+  if (quiet === healths.length) return quiet === 1 ? `No alert: the ${PLACE} is quiet` : `No alert: all ${quiet} ${PLACE}s are quiet`;
+  if (quiet === 0) return `No alert, and no ${PLACE} that can be judged yet`;
   const rest = healths.length - quiet;
-  return `No alert: ${quiet} of ${healths.length} languages ${quiet === 1 ? "is" : "are"} quiet, ${rest} cannot be judged yet`;
+  return `No alert: ${quiet} of ${healths.length} ${PLACE}s ${quiet === 1 ? "is" : "are"} quiet, ${rest} cannot be judged yet`;
 }
 
 const hourSpark = sparkline();
 
 function startSummary() {
   byId("hour-spark").append(hourSpark.node);
-  const request = `{"texts": ["Turn on the light"], "languages": ["en"]}`;
-  const address = new URL("predict", location.href).href;
+  const request = `{"texts": ["Turn on the light"], ${worded(`"languages": ["en"]`, `"source": "en", "target": "de"`)}}`;
+  const address = new URL(worded("predict", "translate"), location.href).href;
   byId("example").textContent = `curl ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d '${request}'`;
 }
 

@@ -1,6 +1,13 @@
 // Numbers, times and names in words; what is absent says so.
 
 const ABSENT = "n/a";
+
+// A model that translates has language pairs, and no accuracy.
+const TRANSLATES = document.documentElement.dataset.task === "translation";
+const worded = (ofLanguages, ofPairs) => (TRANSLATES ? ofPairs : ofLanguages);
+const PLACE = worded("language", "language pair");
+const QUALITY = worded("Accuracy", "chrF reached");
+
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3, roundingMode: "floor" });
 const compact = new Intl.NumberFormat("en", { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 2, roundingMode: "floor" });
@@ -16,16 +23,18 @@ const HEALTHS = {
 };
 
 const SIGNALS = new Map([
-  ["accuracy", "Accuracy"],
-  ["estimate", "Estimated accuracy"],
+  ["accuracy", worded("Accuracy", "chrF reached")],
+  ["estimate", worded("Estimated accuracy", "Estimated chrF reached")],
   ["confidence", "Confidence"],
   ["labels", "Mix of answers"],
+  ["failures", "Failures"],
+  ["ratio", "Length beside the source"],
   ["length", "Length of texts"],
   ["unknown", "Unknown tokens"],
   ["fragmentation", "Tokens per character"],
   ["script", "Script"],
   ["latency", "Slow answers"],
-  ["traffic", "Mix of languages"],
+  ["traffic", `Mix of ${PLACE}s`],
 ]);
 
 const signalName = (signal) => SIGNALS.get(signal) ?? signal;
