@@ -135,10 +135,12 @@ def translation_section(report: RunReport) -> TranslationSection | None:
     if metric is None:
         return None
     shown = [each for each in _in_order(report) if each.translation is not None]
+    failures = _failures(report)
+    unknown = () if failures is not None else ("Silent failures were not looked for in this run.",)
     return TranslationSection(
-        measured=tuple(_measured(metric)),
+        measured=(*_measured(metric), *unknown),
         tables=tuple(_table(report, each) for each in shown),
-        failures=_failures(report),
+        failures=failures,
     )
 
 
