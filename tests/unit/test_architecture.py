@@ -87,7 +87,7 @@ HEAVY = {
 # Files of cli/ whose public functions are subcommands.
 SUBCOMMANDS = {
     *("runs", "measuring", "making", "profiling", "pruning", "quantizing", "searching", "training", "tuning"),
-    *("gating", "comparing", "curves", "routing", "serving", "watching"),
+    *("gating", "comparing", "curves", "routing", "serving", "watching", "translating", "limiting"),
 }
 
 LONGEST_FILE = 400

@@ -11,6 +11,7 @@ from leanglot.cli.comparing import compare
 from leanglot.cli.console import show_error
 from leanglot.cli.curves import learning_curve
 from leanglot.cli.gating import gate
+from leanglot.cli.limiting import search_limits
 from leanglot.cli.making import export
 from leanglot.cli.measuring import benchmark, doctor, evaluate
 from leanglot.cli.profiling import profile
@@ -57,6 +58,7 @@ def make_app() -> typer.Typer:
     for command in (
         *(demo, optimize, evaluate, benchmark, quantize, prune, trim_vocabulary, distil, search_sparsity, export),
         *(
+            search_limits,
             learning_curve,
             profile,
             gate,

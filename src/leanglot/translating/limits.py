@@ -29,8 +29,8 @@ KINDS: Final[tuple[LimitKind, ...]] = ("magnitude", "decoder-layers")
 _SPARSITIES: Final = tuple(number / 20 for number in range(1, 20))
 _BATCH_TOKENS: Final = 4096
 _CHOSEN: Final = (
-    "Each level was chosen on the sentences that its verdicts are given on, which favours it: judge the model on others "
-    "before it ships."
+    "Each level was chosen on the sentences that its verdicts are given on, which favours it: judge the model on "
+    "others before it ships."
 )
 _NOTES: Final = ("A search takes it that a further cut hurts more, and does not try every level.", _CHOSEN)
 
