@@ -113,8 +113,8 @@ def decide_gate(
     check_rule(rule)
     check_same_examples(baseline, candidate)
     answers, tags = candidate.answers, sorted(set(candidate.answers.language))
-    margins = _for_each(tags, "margin", rule.margins, rule.margin)
-    floors = _for_each(tags, "lowest accuracy", rule.floors, rule.floor)
+    margins = for_each(tags, "margin", rule.margins, rule.margin)
+    floors = for_each(tags, "lowest accuracy", rule.floors, rule.floor)
     verdicts = judge(
         baseline.answers.correct,
         answers.correct,
@@ -134,9 +134,9 @@ def decide_gate(
         )
         for tag, verdict in verdicts.items()
     }
-    sizes = _sizes(baseline.side, candidate.side, rule)
+    sizes = held_sizes(baseline.side, candidate.side, rule)
     status, why = candidate_status(verdicts)
-    outcome = _outcome(languages, sizes)
+    outcome = outcome_of(languages, sizes)
     return GateReport(
         created_at=created_at,
         baseline=baseline.side,
@@ -152,8 +152,8 @@ def decide_gate(
         status=status,
         sizes=sizes,
         outcome=outcome,
-        exit_code=_exit_code(outcome, strict=rule.strict),
-        reason=_reason(
+        exit_code=exit_code_of(outcome, strict=rule.strict),
+        reason=told_reason(
             status, why, [*floor_sentences(held), *(each.reason for each in sizes if not each.kept)], outcome
         ),
         notes=tuple(notes),
@@ -177,7 +177,7 @@ def check_same_examples(one: Contestant, other: Contestant) -> None:
         )
 
 
-def _for_each(tags: Sequence[str], what: str, given: Mapping[str, float], otherwise: float | None) -> dict[str, float]:
+def for_each(tags: Sequence[str], what: str, given: Mapping[str, float], otherwise: float | None) -> dict[str, float]:
     """The value of each language; those with none of their own and no other are left out."""
     if unknown := [tag for tag in given if tag not in tags]:
         raise DataError(
@@ -188,7 +188,12 @@ def _for_each(tags: Sequence[str], what: str, given: Mapping[str, float], otherw
     return {tag: value for tag, value in values.items() if value is not None}
 
 
-def _sizes(baseline: GateSide, candidate: GateSide, rule: GateRule) -> tuple[SizeLimit, ...]:
+def held_sizes(baseline: GateSide, candidate: GateSide, rule: GateRule) -> tuple[SizeLimit, ...]:
+    """The largest sizes that were asked for, and whether the candidate keeps them.
+
+    Raises:
+        DataError: A size is not known.
+    """
     limits = []
     if rule.max_size_bytes is not None:
         limits.append((rule.max_size_bytes, "the limit"))
@@ -216,7 +221,8 @@ def _is_limit(limit: float | None) -> bool:
     return limit is None or 0 < limit < float("inf")
 
 
-def _outcome(languages: Mapping[str, GateLanguage], sizes: Sequence[SizeLimit]) -> GateOutcome:
+def outcome_of(languages: Mapping[str, GateLanguage], sizes: Sequence[SizeLimit]) -> GateOutcome:
+    """What the verdicts, floors and sizes come to."""
     verdicts = {each.verdict.verdict for each in languages.values()}
     floors = {each.floor.kind for each in languages.values() if each.floor is not None}
     if "harmed" in verdicts or "below" in floors or not all(each.kept for each in sizes):
@@ -224,12 +230,13 @@ def _outcome(languages: Mapping[str, GateLanguage], sizes: Sequence[SizeLimit]) 
     return "unproven" if "inconclusive" in verdicts or "unproven" in floors else "passed"
 
 
-def _reason(status: Status, why: str, others: Sequence[str], outcome: GateOutcome) -> str:
+def told_reason(status: Status, why: str, others: Sequence[str], outcome: GateOutcome) -> str:
     """What decided comes first."""
     return " ".join([*others, why] if outcome == "failed" and status != "rejected" else [why, *others])
 
 
-def _exit_code(outcome: GateOutcome, *, strict: bool) -> Literal[0, 1, 3]:
+def exit_code_of(outcome: GateOutcome, *, strict: bool) -> Literal[0, 1, 3]:
+    """The command's exit code."""
     if outcome == "failed":
         return EXIT_FAILED
     return EXIT_UNPROVEN if outcome == "unproven" and strict else EXIT_PASSED

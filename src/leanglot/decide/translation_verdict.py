@@ -80,7 +80,7 @@ def judge_translations(
         corpora = PairedCorpora(
             counts_of(baseline, metric)[places], counts_of(candidate, metric)[places], CORPUS_SCORES[metric]
         )
-        groups = None if baseline.group is None else _numbers([baseline.group[place] for place in places])
+        groups = group_numbers(baseline.group, places)
         evidence[pair] = examine_corpora(corpora, groups, alpha, np.random.default_rng([seed, *pair.encode()]))
     adjusted = holm({pair: each.p_value if each.testable(alpha) else None for pair, each in evidence.items()})
     tests = sum(p is not None for p in adjusted.values())
@@ -124,10 +124,12 @@ def _unequal(one: Translations, other: Translations, column: str) -> int | None:
     return next((row for row, both in enumerate(zip(mine, theirs, strict=True), 1) if both[0] != both[1]), None)
 
 
-def _numbers(groups: list[str]) -> NDArray[np.int64] | None:
-    """Groups numbered from 0 without gaps; None where each has one member."""
-    distinct, numbered = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
-    return None if distinct.size == len(groups) else numbered.astype(np.int64)
+def group_numbers(groups: Sequence[str] | None, places: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The groups of some sentences, numbered from 0 without gaps; None where each has one member."""
+    if groups is None:
+        return None
+    distinct, numbered = np.unique(np.asarray([groups[place] for place in places], dtype=np.str_), return_inverse=True)
+    return None if distinct.size == len(places) else numbered.astype(np.int64)
 
 
 def examine_corpora(

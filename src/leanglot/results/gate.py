@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from leanglot.results.records import Status
+from leanglot.results.translation import FailureChange, Metric
 from leanglot.results.verdicts import Verdict
 
 GATE_SCHEMA_VERSION: Final = 1
@@ -36,7 +37,7 @@ class GateSide(BaseModel):
 
 
 class Flips(BaseModel):
-    """How many answers are not the ones that the baseline gave.
+    """How many answers are not the ones that the baseline gave; a translation is right that fails in no silent way.
 
     Attributes:
         n: Examples.
@@ -139,6 +140,8 @@ class GateReport(BaseModel):
         exit_code: 0, or 1 for ``failed``, or 3 for ``unproven`` under ``strict``.
         reason: Why, in a sentence or two.
         notes: What to know besides, one sentence each.
+        metric: What the scores of translations are, in place of accuracy; None for classifiers.
+        changes: Silent failures of translations beside the baseline's; empty for classifiers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -161,6 +164,8 @@ class GateReport(BaseModel):
     exit_code: Literal[0, 1, 3]
     reason: str
     notes: tuple[str, ...] = ()
+    metric: Metric | None = None
+    changes: tuple[FailureChange, ...] = ()
 
     def worst_first(self) -> tuple[tuple[str, GateLanguage], ...]:
         """The languages: harmed or below a floor, then not proven, then safe; the largest drop first in each."""
