@@ -1,4 +1,4 @@
-"""``leanglot translate``, and ``export`` and ``quantize`` of translation models: texts, pipes, JSON, what is refused."""
+"""``leanglot translate``, and ``export`` and ``quantize`` of translation models: texts, pipes, JSON, refusals."""
 
 import io
 import json

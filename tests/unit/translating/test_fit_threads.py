@@ -1,4 +1,4 @@
-"""The search for a translator's number of threads: who takes turns, and what wins. A clock of its own tells the time."""
+"""The search for a translator's number of threads: who takes turns, and what wins. Its clock is a fake."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
