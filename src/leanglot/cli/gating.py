@@ -12,18 +12,20 @@ from leanglot.cli.options import (
     AllowPickle,
     Alpha,
     AsJson,
+    Beam,
     GroupColumn,
     LabelColumn,
     LanguageColumn,
     Limit,
     Margin,
+    Metric,
     OptionalData,
     Seed,
     SplitColumn,
     TextColumn,
     Threads,
 )
-from leanglot.cli.parsing import by_language, column_names, make_setting, refuse_idle
+from leanglot.cli.parsing import by_language, column_names, make_setting, make_translation, refuse_idle
 from leanglot.errors import ConfigError
 
 _NEED_DATA = (
@@ -71,6 +73,8 @@ def gate(
     limit: Limit = None,
     seed: Seed = 0,
     allow_pickle: AllowPickle = False,
+    metric: Metric = "chrf",
+    beam: Beam = 1,
     as_json: AsJson = False,
 ) -> None:
     """Decide whether CANDIDATE may take the place of BASELINE, in every language.
@@ -82,6 +86,8 @@ def gate(
     from leanglot.gating import gate as decide
     from leanglot.report.gate_files import check_places, write_gate
     from leanglot.report.gate_table import gate_table
+    from leanglot.translating.gating import gate_translations
+    from leanglot.translating.tasks import translates_side
 
     floor, floors = _floors(min_accuracy or [])
     rule = GateRule(
@@ -100,7 +106,10 @@ def gate(
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     setting = None if data is None else make_setting(data, columns, threads, limit, seed, allow_pickle=allow_pickle)
     with stoppable(lambda: "Nothing was decided."), live(Console(stderr=True)) as progress:
-        found = decide(baseline, candidate, rule, setting, progress)
+        if any(translates_side(side, allow_pickle=allow_pickle) for side in (baseline, candidate)):
+            found = gate_translations(baseline, candidate, rule, setting, make_translation(metric, beam), progress)
+        else:
+            found = decide(baseline, candidate, rule, setting, progress)
     write_gate(found, junit, summary)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))

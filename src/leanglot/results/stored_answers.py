@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from leanglot.errors import RunError
 from leanglot.results.folder import MARKER_NAME, REPORT_NAME, RunFolder, read_report
 from leanglot.results.manifest import is_artifact
@@ -11,6 +14,7 @@ from leanglot.results.predictions import Predictions
 from leanglot.results.records import DataSummary
 
 _PREDICTIONS: Final = "predictions.parquet"
+_ANSWERS: Final = (_PREDICTIONS, "translations.parquet")
 _SUFFIX: Final = ".parquet"
 
 
@@ -19,7 +23,7 @@ class StoredAnswers:
     """Where stored answers lie.
 
     Attributes:
-        file: The predictions.
+        file: The predictions, or the translations.
         artifact: The artifact that gave them; None where it is not beside them.
         run: The run folder; None where they lie outside of one.
     """
@@ -34,6 +38,14 @@ class StoredAnswers:
         if self.artifact is None:
             return None
         return sum(path.stat().st_size for path in self.artifact.rglob("*") if path.is_file())
+
+    @property
+    def translates(self) -> bool:
+        """Whether these are translations; whoever reads the file says what else is wrong with it."""
+        try:
+            return "hypothesis" in pq.read_schema(self.file).names
+        except (pa.ArrowException, OSError):
+            return False
 
 
 def find_stored(side: str) -> StoredAnswers | None:
@@ -56,8 +68,8 @@ def find_stored(side: str) -> StoredAnswers | None:
     if path.is_dir():
         if is_artifact(path) or not _is_of_a_run(path):
             return None
-        if (path / _PREDICTIONS).is_file():
-            return _stored(path / _PREDICTIONS)
+        if (answers := _answers_in(path)) is not None:
+            return _stored(answers)
         if _is_run(path):
             raise RunError(f"{path} is a whole run, of which one candidate can be given.", _which(path))
         raise RunError(
@@ -69,10 +81,10 @@ def find_stored(side: str) -> StoredAnswers | None:
     run, name = named
     if not _is_run(run):
         raise RunError(f"{side} names the candidate {name!r} of a run, and {run} is no run folder.", "Check the path.")
-    folder = RunFolder(run).candidate(name)
-    if not folder.predictions.is_file():
+    answers = _answers_in(RunFolder(run).candidate(name).path)
+    if answers is None:
         raise RunError(f"The run {run} has no predictions of a candidate {name!r:.80}.", _which(run))
-    return _stored(folder.predictions)
+    return _stored(answers)
 
 
 def examples_of(stored: StoredAnswers, answers: Predictions) -> tuple[DataSummary | None, tuple[str, ...]]:
@@ -113,7 +125,11 @@ def _is_of_a_run(folder: Path) -> bool:
     """Whether it is a run folder, a candidate's, or holds predictions."""
     parent = folder.resolve().parent
     candidate = parent.name == "candidates" and _is_run(parent.parent)
-    return _is_run(folder) or candidate or (folder / _PREDICTIONS).is_file()
+    return _is_run(folder) or candidate or _answers_in(folder) is not None
+
+
+def _answers_in(folder: Path) -> Path | None:
+    return next((folder / name for name in _ANSWERS if (folder / name).is_file()), None)
 
 
 def _run_and_name(side: str) -> tuple[Path, str] | None:
@@ -126,7 +142,7 @@ def _run_and_name(side: str) -> tuple[Path, str] | None:
 
 
 def _which(run: Path) -> str:
-    found = sorted(file.parent.name for file in (run / "candidates").glob(f"*/{_PREDICTIONS}"))
+    found = sorted({file.parent.name for answers in _ANSWERS for file in (run / "candidates").glob(f"*/{answers}")})
     if not found:
         return "None of its candidates has any; run leanglot optimize again."
     return f"Give RUN:NAME, such as {run}:{found[0]}. Candidates with predictions: {', '.join(found)}."

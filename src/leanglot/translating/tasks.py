@@ -3,6 +3,7 @@
 from leanglot.measure.task import task_of
 from leanglot.models.hub import resolve_model
 from leanglot.results.router_manifest import is_router
+from leanglot.results.stored_answers import find_stored
 
 
 def translates(subject: str, *, allow_pickle: bool = False) -> bool:
@@ -17,3 +18,9 @@ def translates(subject: str, *, allow_pickle: bool = False) -> bool:
     """
     folder = resolve_model(subject, allow_pickle=allow_pickle)
     return not is_router(folder) and task_of(folder) == "translation"
+
+
+def translates_side(side: str, *, allow_pickle: bool = False) -> bool:
+    """Whether one side of a gate is a translation model, an artifact of one, or stored translations."""
+    stored = find_stored(side)
+    return translates(side, allow_pickle=allow_pickle) if stored is None else stored.translates
