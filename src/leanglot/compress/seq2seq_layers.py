@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from leanglot.errors import RecipeError
 from leanglot.models.seq2seq_sliced import record_structure
-from leanglot.models.seq2seq_structure import Side, cut_layers, depths_of
+from leanglot.models.seq2seq_structure import Side, cache_follows_decoder, cut_layers, depths_of
 from leanglot.models.text_classifier import sharing_copy
 from leanglot.models.translation_facts import cache_numbers
 from leanglot.models.translation_model import TranslationModel
@@ -34,7 +34,7 @@ def keep_layers(
         A new model, which tells what was left out (`TranslationModel.pruning`).
 
     Raises:
-        RecipeError: It asks for more layers than there are, or for none.
+        RecipeError: It asks for more layers than there are, for none, or for a T5 with the deeper decoder.
         ModelError: The model's family is not known.
     """
     kept = drop_layers(model, encoder, decoder, take)
@@ -56,6 +56,12 @@ def drop_layers(
     removed = sum(depths.values()) - sum(map(len, keep.values()))
     if not removed:
         return replace(model, module=sharing_copy(model.module))
+    if len(keep["encoder"]) < len(keep["decoder"]) and not cache_follows_decoder(model.module):
+        raise RecipeError(
+            f"{model.name} would have {len(keep['encoder'])} layers in its encoder and {len(keep['decoder'])} in its "
+            "decoder, and transformers gives the decoder's cache of T5 as many layers as the encoder has.",
+            "Keep at least as many layers in the encoder as in the decoder.",
+        )
     module = sharing_copy(model.module)
     cut_layers(module, keep)
     record_structure(module)

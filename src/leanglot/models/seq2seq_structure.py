@@ -186,6 +186,11 @@ def heads_tell_width(module: nn.Module) -> bool:
     return not _family(module).tied
 
 
+def cache_follows_decoder(module: nn.Module) -> bool:
+    """Whether transformers gives the decoder's cache the decoder's layers; T5's gets as many as the encoder has."""
+    return not _family(module).tied
+
+
 def cut(module: nn.Module, units: Units, keep: Sequence[int]) -> None:
     """Leave some of the units, in place: the linear layers get smaller weights of their own.
 

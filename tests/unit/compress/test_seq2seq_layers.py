@@ -55,6 +55,12 @@ def test_more_layers_than_there_are_is_refused(side, count):
         keep_layers(many_layered("marian"), **{side: count})
 
 
+def test_t5_with_the_deeper_decoder_is_refused_as_transformers_cannot_generate_with_it():
+    with pytest.raises(RecipeError, match="1 layers in its encoder and 2 in its decoder"):
+        keep_layers(many_layered("t5"), encoder=1)
+    assert depths_of(keep_layers(many_layered("marian"), encoder=1).module) == {"encoder": 1, "decoder": 2}
+
+
 @given(st.integers(1, 48), st.data())
 def test_spread_layers_keep_the_ends(total, data):
     count = data.draw(st.integers(1, total))
