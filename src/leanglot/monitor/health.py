@@ -22,6 +22,7 @@ class _Words:
         quality: What labels tell of.
         labels: What becomes known later.
         labelled: Predictions of which it did.
+        nothing: Why nothing is told of the quality before it did of any.
     """
 
     place: str
@@ -29,10 +30,15 @@ class _Words:
     quality: str
     labels: str
     labelled: str
+    nothing: str
 
 
-_OF_LANGUAGES: Final = _Words("this language", "A drop of accuracy", "accuracy", "labels", "labelled")
-_OF_PAIRS: Final = _Words("this pair", f"A fall of {PAIR_SHARE}", "quality", "references", "with a reference")
+_OF_LANGUAGES: Final = _Words(
+    "this language", "A drop of accuracy", "accuracy", "labels", "labelled", "no label is known yet"
+)
+_OF_PAIRS: Final = _Words(
+    "this pair", f"A fall of {PAIR_SHARE}", "quality", "references", "with a reference", "no reference is known yet"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ def _health(own: LanguageWatch, around: _Circumstances) -> LanguageHealth:
     last_hour = sum(around.per_minute)
     detectable = None if own.detector is None else own.detector.detectable_drop()
     estimate = Share(n=0, reason="there is no baseline") if own.detector is None else own.detector.estimate()
-    health, reason = _state(own, around, detectable, estimate)
+    words = _OF_LANGUAGES if own.right is same_label else _OF_PAIRS
+    health, reason = _state(own, around, words, detectable, estimate)
     baseline = around.baseline
     return LanguageHealth(
         health=health,
@@ -99,7 +106,7 @@ def _health(own: LanguageWatch, around: _Circumstances) -> LanguageHealth:
         per_minute=around.per_minute,
         latency=own.hour.latency(around.time),
         confidence=own.hour.confidence(around.time),
-        accuracy=own.outcomes.share(),
+        accuracy=own.outcomes.share() if own.outcomes.seen else Share(n=0, reason=words.nothing),
         estimate=estimate,
         baseline_accuracy=baseline.correct / baseline.n if baseline is not None and baseline.n else None,
         detectable_drop=detectable,
@@ -109,8 +116,9 @@ def _health(own: LanguageWatch, around: _Circumstances) -> LanguageHealth:
     )
 
 
-def _state(own: LanguageWatch, around: _Circumstances, detectable: float | None, estimate: Share) -> tuple[Health, str]:
-    words = _OF_LANGUAGES if own.right is same_label else _OF_PAIRS
+def _state(
+    own: LanguageWatch, around: _Circumstances, words: _Words, detectable: float | None, estimate: Share
+) -> tuple[Health, str]:
     if around.alerts:
         return "alert", around.alerts[0].message
     if own.detector is None:

@@ -32,7 +32,7 @@ _OF_PAIRS: Final = (
     ("any language, without a change.", "any pair, without a change."),
     ('<h2 id="languages" tabindex="-1">Languages</h2>', '<h2 id="languages" tabindex="-1">Language pairs</h2>'),
     ("No language has been seen.", "No language pair has been seen."),
-    ('placeholder="th, German"', 'placeholder="en→de, German"'),
+    ('placeholder="th, German"', 'placeholder="de, German"'),
     ("Health of each language;", "Health of each pair;"),
     (
         "Accuracy is taken from the newest labelled predictions, with its 95% interval.",
