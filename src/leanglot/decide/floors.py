@@ -66,15 +66,20 @@ def _apart(share: float, minimum: float) -> str:
     return f"{100 * share:g}%"
 
 
-def floor_sentences(floors: Mapping[str, Floor]) -> list[str]:
-    """What came of all floors together, in a sentence or two; none where none was asked for."""
+def floor_sentences(floors: Mapping[str, Floor], quality: str = "accuracy") -> list[str]:
+    """What came of all floors together, in a sentence or two; none where none was asked for.
+
+    Args:
+        floors: By language.
+        quality: What they are floors of, in a word.
+    """
     if not floors:
         return []
     below = [tag for tag, floor in floors.items() if floor.kind == "below"]
     unproven = [tag for tag, floor in floors.items() if floor.kind == "unproven"]
     told = []
     if below:
-        told.append(f"Below the lowest accuracy asked for: {names(below)}.")
+        told.append(f"Below the lowest {quality} asked for: {names(below)}.")
     if unproven:
-        told.append(f"Not proven to reach the lowest accuracy asked for: {names(unproven)}.")
-    return told or ["Every lowest accuracy asked for is reached."]
+        told.append(f"Not proven to reach the lowest {quality} asked for: {names(unproven)}.")
+    return told or [f"Every lowest {quality} asked for is reached."]

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from leanglot.charts.quantities import count, limit_words, megabytes, percent, points
+from leanglot.charts.quantities import count, limit_words, megabytes, percent, points, score
 from leanglot.charts.style import VERDICT_SIGN, VERDICT_WORD
 from leanglot.report.format import chance, in_points, interval, language, moment, more_examples, plain, plural
 from leanglot.report.markdown_parts import code, escape
+from leanglot.report.translation import signatures, told_failure
 from leanglot.results.gate import Flips, Floor, FloorKind, GateLanguage, GateOutcome, GateReport
+from leanglot.results.terms import CLASSIFICATION, Terms, terms_of
 
 MOST_CHARACTERS: Final = 60_000
 """GitHub takes comments of at most 65,536 characters."""
@@ -37,21 +39,27 @@ def render_gate(report: GateReport) -> str:
         Markdown of at most `MOST_CHARACTERS` characters, in which texts from outside are escaped; languages that do
         not fit are counted.
     """
-    ordered = report.worst_first()
-    head = ["language", "n", "baseline", "candidate", "drop", "at most", "verdict", "answers changed", "floor"]
+    ordered, terms = report.worst_first(), terms_of(report.metric)
+    changed = "translations changed" if terms.translates else "answers changed"
+    head = [terms.language, "n", "baseline", "candidate", "drop", "at most", "verdict", changed, "floor"]
     shown_columns = len(head) - all(each.floor is None for _, each in ordered)
-    worst = [_row(tag, each)[:shown_columns] for tag, each in ordered[:_WORST_SHOWN]]
-    shown = "" if len(ordered) <= _WORST_SHOWN else f"The worst {_WORST_SHOWN} of {len(ordered)} languages:"
+    worst = [_row(tag, each, terms)[:shown_columns] for tag, each in ordered[:_WORST_SHOWN]]
+    shown = "" if len(ordered) <= _WORST_SHOWN else f"The worst {_WORST_SHOWN} of {len(ordered)} {terms.language}s:"
     top = [
         f"### {OUTCOME_SIGN[report.outcome]} {escape(headline(report))}",
         _against(report),
         *([shown] if shown else []),
         _table(head[:shown_columns], worst, left={0, 6}),
+        *(
+            f"{VERDICT_SIGN['harmed']} More frequent: {escape(told_failure(each))}."
+            for each in report.changes
+            if each.found
+        ),
         *(f"{_size_sign(kept=size.kept)} Size: {escape(size.reason)}" for size in report.sizes),
     ]
     bottom = [_notes(report), f"<sub>{_method(report)}</sub>"]
     room = MOST_CHARACTERS - sum(len(part) + 2 for part in (*top, *bottom))
-    return "\n\n".join(part for part in (*top, _details(ordered, room), *bottom) if part) + "\n"
+    return "\n\n".join(part for part in (*top, _details(ordered, room, terms), *bottom) if part) + "\n"
 
 
 def headline(report: GateReport) -> str:
@@ -64,8 +72,13 @@ def headline(report: GateReport) -> str:
     return f"{word}. {report.reason}"
 
 
-def changes(flips: Flips) -> str:
+def changes(flips: Flips, terms: Terms = CLASSIFICATION) -> str:
     """How many answers are others, such as ``5.7% of the answers changed: 139 right to wrong, …``."""
+    if terms.translates:
+        return (
+            f"{percent(flips.flip_rate)} of the translations changed; {count(flips.right_to_wrong)} fail silently that "
+            f"did not before, {count(flips.wrong_to_right)} no longer do"
+        )
     others = flips.changed - flips.right_to_wrong - flips.wrong_to_right
     wrong = f", {count(others)} wrong to otherwise wrong" if others else ""
     return (
@@ -74,9 +87,9 @@ def changes(flips: Flips) -> str:
     )
 
 
-def floor_words(floor: Floor | None) -> str:
+def floor_words(floor: Floor | None, terms: Terms = CLASSIFICATION) -> str:
     """A floor with its sign, such as ``✗ 80%``; nothing where none was asked for."""
-    return "" if floor is None else f"{FLOOR_SIGN[floor.kind]} {100 * floor.minimum:g}%"
+    return "" if floor is None else f"{FLOOR_SIGN[floor.kind]} {100 * floor.minimum:g}{terms.unit}"
 
 
 def shortened(name: str) -> str:
@@ -88,50 +101,52 @@ def shortened(name: str) -> str:
 
 def method(report: GateReport) -> str:
     """What was compared on what, by which limits, when."""
+    terms = terms_of(report.metric)
     own = {tag: each.margin for tag, each in report.languages.items() if each.margin != report.margin}
     margins = "".join(f", {tag} {limit_words(margin)}" for tag, margin in own.items())
     data = "" if report.data is None else f"{plain(report.data)}: "
     return (
-        f"{data}{plural(report.flips.n, 'example')} in {plural(len(report.languages), 'language')}; margin "
+        f"{data}{plural(report.flips.n, terms.example)} in {plural(len(report.languages), terms.language)}; margin "
         f"{limit_words(report.margin)}{margins}, error level {report.alpha:g}"
         f"{', strict' if report.strict else ''}; {moment(report.created_at)}"
     )
 
 
 def _against(report: GateReport) -> str:
-    candidate, baseline = report.candidate, report.baseline
+    candidate, baseline, terms = report.candidate, report.baseline, terms_of(report.metric)
     change = in_points(report.candidate_accuracy - report.baseline_accuracy, signed=True)
     sizes = ""
     if candidate.size_bytes is not None and baseline.size_bytes is not None:
         sizes = f" Size {megabytes(baseline.size_bytes)} to {megabytes(candidate.size_bytes)}."
     return (
-        f"{code(shortened(candidate.name))} against {code(shortened(baseline.name))}: accuracy "
-        f"{percent(report.baseline_accuracy)} to {percent(report.candidate_accuracy)} ({change}). "
-        f"{escape(changes(report.flips))}.{sizes}"
+        f"{code(shortened(candidate.name))} against {code(shortened(baseline.name))}: {terms.quality} "
+        f"{score(report.baseline_accuracy, terms)} to {score(report.candidate_accuracy, terms)} ({change}). "
+        f"{escape(changes(report.flips, terms))}.{sizes}"
     )
 
 
-def _row(tag: str, each: GateLanguage) -> list[str]:
+def _row(tag: str, each: GateLanguage, terms: Terms) -> list[str]:
     verdict = each.verdict
     cells = [
         language(tag),
         count(verdict.n),
-        percent(verdict.baseline),
-        percent(verdict.candidate),
+        score(verdict.baseline, terms),
+        score(verdict.candidate, terms),
         points(verdict.drop),
         points(verdict.drop_bound),
         f"{VERDICT_SIGN[verdict.verdict]} {VERDICT_WORD[verdict.verdict]}",
         percent(each.flips.flip_rate),
-        floor_words(each.floor),
+        floor_words(each.floor, terms),
     ]
     return [escape(cell) for cell in cells]
 
 
-def _details(ordered: Sequence[tuple[str, GateLanguage]], room: int) -> str:
+def _details(ordered: Sequence[tuple[str, GateLanguage]], room: int, terms: Terms) -> str:
     """All languages with their reasons, folded; as many as there is room for."""
-    head = ["language", "margin", "drop, interval", "p", "right to wrong", "wrong to right", "to settle it", "why"]
-    start = f"<details><summary>All {len(ordered)} languages, with reasons</summary>"
-    left_out = f"and {len(ordered)} languages more, which would make this text too long"
+    flips = ("newly failing", "no longer failing") if terms.translates else ("right to wrong", "wrong to right")
+    head = [terms.language, "margin", "drop, interval", "p", *flips, "to settle it", "why"]
+    start = f"<details><summary>All {len(ordered)} {terms.language}s, with reasons</summary>"
+    left_out = f"and {len(ordered)} {terms.language}s more, which would make this text too long"
     room -= len(start) + len(_table(head, [], left=set())) + len(left_out) + 40
     rows: list[list[str]] = []
     for tag, each in ordered:
@@ -141,7 +156,7 @@ def _details(ordered: Sequence[tuple[str, GateLanguage]], room: int) -> str:
             break
         rows.append(row)
     rest = len(ordered) - len(rows)
-    told = f"\n\nand {plural(rest, 'language')} more, which would make this text too long" if rest else ""
+    told = f"\n\nand {plural(rest, terms.language)} more, which would make this text too long" if rest else ""
     return f"{start}\n\n{_table(head, rows, left={0, 7})}{told}\n\n</details>"
 
 
@@ -167,9 +182,15 @@ def _notes(report: GateReport) -> str:
 
 
 def _method(report: GateReport) -> str:
+    terms = terms_of(report.metric)
+    harmed = "a paired test finds a drop"
+    if report.metric is not None:
+        harmed += ", or silent failures became more frequent"
+    measured = "" if report.metric is None else "".join(f" {escape(each)}" for each in signatures(report.metric))
     return (
-        f"{escape(method(report))}. Drop and margin are in points of accuracy; safe: the drop is at most as large as "
-        "shown, and that is below the margin; harmed: a paired test finds a drop. Languages come the worst first."
+        f"{escape(method(report))}. Drop and margin are in points of {terms.quality}; safe: the drop is at most as "
+        f"large as shown, and that is below the margin; harmed: {harmed}. {terms.told('Languages')} come the worst "
+        f"first.{measured}"
     )
 
 

@@ -8,9 +8,17 @@ from xml.etree import ElementTree as ET
 from leanglot.report.format import language, plain
 from leanglot.report.gate import headline, method
 from leanglot.results.gate import Floor, GateLanguage, GateReport, SizeLimit
+from leanglot.results.terms import Terms, terms_of
 
 _PACKAGE: Final = "leanglot.gate"
 _NO_TIME: Final = "0.000"
+_METRIC_NAMES: Final = {
+    "baseline_accuracy": "baseline_score",
+    "candidate_accuracy": "candidate_score",
+    "accuracy": "score",
+    "right_to_wrong": "newly_failing",
+    "wrong_to_right": "no_longer_failing",
+}
 
 
 @dataclass(frozen=True)
@@ -44,15 +52,15 @@ def render_junit(report: GateReport) -> str:
         The document. Harmed languages, missed floors and exceeded sizes are failures; what is not proven is skipped,
         with the reason, or under ``strict`` a failure.
     """
-    root = ET.Element("testsuites")
+    root, terms = ET.Element("testsuites"), terms_of(report.metric)
     floors = {tag: each.floor for tag, each in report.languages.items() if each.floor is not None}
     judged = [_language(tag, each, strict=report.strict) for tag, each in report.worst_first()]
     suites: dict[str, tuple[Sequence[_Case], Mapping[str, str]]] = {
-        "languages": (judged, _whole(report) | _numbers(report))
+        f"{terms.language.replace(' ', '-')}s": (judged, _whole(report) | _numbers(report))
     }
     if floors:
-        held = [_floor(tag, floor, strict=report.strict) for tag, floor in floors.items()]
-        suites["floors"] = (held, _floor_numbers(floors))
+        held = [_floor(tag, floor, terms, strict=report.strict) for tag, floor in floors.items()]
+        suites["floors"] = (held, _floor_numbers(floors, terms))
     if report.sizes:
         suites["sizes"] = ([_size(each) for each in report.sizes], _size_numbers(report.sizes))
     for number, (name, (cases, properties)) in enumerate(suites.items()):
@@ -106,8 +114,8 @@ def _language(tag: str, each: GateLanguage, *, strict: bool) -> _Case:
     return _Case(language(tag), endings.get(verdict.verdict, unproven), verdict.verdict, verdict.reason)
 
 
-def _floor(tag: str, floor: Floor, *, strict: bool) -> _Case:
-    name = f"{language(tag)}: accuracy of at least {100 * floor.minimum:g}%"
+def _floor(tag: str, floor: Floor, terms: Terms, *, strict: bool) -> _Case:
+    name = f"{language(tag)}: {terms.quality} of at least {100 * floor.minimum:g}{terms.unit}"
     unproven: Literal["failure", "skipped"] = "failure" if strict else "skipped"
     endings: dict[str, Literal["passed", "failure", "skipped"]] = {"met": "passed", "below": "failure"}
     return _Case(name, endings.get(floor.kind, unproven), floor.kind, floor.reason)
@@ -139,21 +147,28 @@ def _whole(report: GateReport) -> dict[str, str]:
         "baseline_size_bytes": report.baseline.size_bytes,
         "candidate_size_bytes": report.candidate.size_bytes,
     }
+    terms = terms_of(report.metric)
+    numbers = {_called(name, terms): value for name, value in numbers.items()}
+    if report.metric is not None:
+        numbers |= {"metric": report.metric.name, "signature": report.metric.signature}
+        numbers |= {f"signature.{pair}": each for pair, each in report.metric.pair_signatures.items()}
     return _texts(numbers) | {f"note.{number}": note for number, note in enumerate(report.notes, 1)}
 
 
 def _numbers(report: GateReport) -> dict[str, str]:
-    found: dict[str, str] = {}
+    found, terms = dict[str, str](), terms_of(report.metric)
     for tag, each in report.worst_first():
         values = each.verdict.model_dump(exclude={"reason"}) | each.flips.model_dump(exclude={"n"})
-        found |= _texts({f"{tag}.{name}": value for name, value in {"margin": each.margin, **values}.items()})
+        found |= _texts(
+            {f"{tag}.{_called(name, terms)}": value for name, value in {"margin": each.margin, **values}.items()}
+        )
     return found
 
 
-def _floor_numbers(floors: Mapping[str, Floor]) -> dict[str, str]:
+def _floor_numbers(floors: Mapping[str, Floor], terms: Terms) -> dict[str, str]:
     return _texts(
         {
-            f"{tag}.{name}": value
+            f"{tag}.{_called(name, terms)}": value
             for tag, floor in floors.items()
             for name, value in floor.model_dump(exclude={"reason"}).items()
         }
@@ -168,6 +183,11 @@ def _size_numbers(sizes: Sequence[SizeLimit]) -> dict[str, str]:
             for name, value in {"limit_bytes": size.limit_bytes, "size_bytes": size.size_bytes}.items()
         }
     )
+
+
+def _called(name: str, terms: Terms) -> str:
+    """A number's name; translations have scores and silent failures."""
+    return _METRIC_NAMES.get(name, name) if terms.translates else name
 
 
 def _texts(values: Mapping[str, float | int | str | None]) -> dict[str, str]:

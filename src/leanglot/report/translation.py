@@ -159,13 +159,14 @@ def _measured(metric: Metric) -> Iterator[str]:
         "of a whole candidate pools all language pairs: it ranks the candidates of this run and compares with nothing "
         "published."
     )
-    yield from _signatures(metric)
+    yield from signatures(metric)
     if metric.beside is not None:
         yield f"{METRIC_WORD[metric.beside.name]} is shown beside it and decides nothing."
-        yield from _signatures(metric.beside)
+        yield from signatures(metric.beside)
 
 
-def _signatures(metric: Metric) -> Iterator[str]:
+def signatures(metric: Metric) -> Iterator[str]:
+    """Sacrebleu's signatures of one metric, a sentence each."""
     word = METRIC_WORD[metric.name]
     yield f"Signature of {word} (sacrebleu): {metric.signature}."
     for signature, pairs in concerned((each, pair) for pair, each in metric.pair_signatures.items()).items():
@@ -235,7 +236,7 @@ def _failures(report: RunReport) -> FailureTable | None:
     present = {kind for each in examined for pair in _pairs(each).values() for kind in pair.failures}
     kinds = tuple(kind for kind in FAILURE_WORD if kind in present)
     found = tuple(
-        FoundFailure(each.name, _told(change))
+        FoundFailure(each.name, told_failure(change))
         for each in examined
         if each.translation is not None
         for change in each.translation.changes
@@ -265,7 +266,8 @@ def _silence(
         yield f"Not examined for silent failures: {', '.join(unseen)}."
 
 
-def _told(change: FailureChange) -> str:
+def told_failure(change: FailureChange) -> str:
+    """A kind of failure in one pair with its numbers, beside the baseline's."""
     told = chance(change.p_adjusted)
     return (
         f"{FAILURE_WORD[change.kind]} in {language(change.pair)}: {count(change.candidate)} of {count(change.n)} "
