@@ -106,7 +106,10 @@ def decide_translation_gate(
         outcome=outcome,
         exit_code=exit_code_of(outcome, strict=rule.strict),
         reason=told_reason(
-            status, why, [*floor_sentences(held), *(each.reason for each in sizes if not each.kept)], outcome
+            status,
+            why,
+            [*floor_sentences(held, _NAMES[metric.name]), *(each.reason for each in sizes if not each.kept)],
+            outcome,
         ),
         notes=tuple(notes),
         metric=metric,
