@@ -38,8 +38,12 @@ class GraphWriter:
         return name
 
     def output(self, value: str, name: str, kind: int, shape: Shape) -> None:
-        """Declare a value as an output under another name."""
-        self.nodes.append(helper.make_node("Identity", [value], [name], f"{name}_out"))
+        """Make a value an output, under another name: an operator that renamed it would copy it."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for place, found in enumerate(names):
+                    if found == value:
+                        names[place] = name
         self.outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
 
     def weight(self, name: str, values: NDArray[Any]) -> str:

@@ -1,7 +1,7 @@
 """An encoder-decoder model taken apart: what every family is made of, so that one exporter writes them all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -171,9 +171,12 @@ def _bart_like(module: PreTrainedModel, family: str) -> Anatomy:
         )
     head = module.get_submodule("lm_head")
     bias = getattr(module, "final_logits_bias", None)
+    encoder, decoder = sides
+    if encoder.positions is not None and np.array_equal(encoder.positions, decoder.positions):
+        decoder = replace(decoder, positions=encoder.positions)  # sines are: the same memory is stored once
     return Anatomy(
-        encoder=sides[0],
-        decoder=sides[1],
+        encoder=encoder,
+        decoder=decoder,
         output_name=names.weight(head),
         output=_array(head.weight),
         output_bias=_array(bias).reshape(-1) if bias is not None and bool(bias.any()) else None,
