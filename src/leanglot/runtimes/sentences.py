@@ -1,6 +1,6 @@
 """Splits a text that is too long for a model by sentence, and joins the translations again (UAX #29)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,10 +8,12 @@ from tokenizers import Tokenizer
 
 from leanglot.extras import require
 from leanglot.languages import script
+from leanglot.runtimes.sentence_breaks import sentence_ends
 
 # Scripts whose sentences follow each other without a blank.
 _UNSPACED: Final = frozenset({"Hans", "Hant", "Hani", "Jpan", "Hira", "Kana"})
 _WINDOW: Final = 24  # characters per token that are looked at for a cut; no vocabulary has so long pieces on average
+_LONGEST_WORD: Final = 64  # characters before a cut in which a word boundary is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,14 @@ def split_text(text: str, tokenizer: Tokenizer, room: int) -> list[Part]:
     Raises:
         MissingExtraError: The package uniseg is not installed.
     """
-    boundaries = require("uniseg.sentencebreak", "translation")
-    words: Callable[[str], Iterator[int]] = require("uniseg.wordbreak", "translation").word_boundaries
     parts: list[Part] = []
-    for paragraph in text.splitlines(keepends=True):
-        for sentence in boundaries.sentences(paragraph):
-            if sentence.strip():
-                parts += _fitting(sentence, tokenizer, room, words)
-            elif parts:
-                parts[-1] = replace(parts[-1], gap=parts[-1].gap + sentence)
+    start = 0
+    for end in sentence_ends(text):
+        sentence, start = text[start:end], end
+        if sentence.strip():
+            parts += _fitting(sentence, tokenizer, room)
+        elif parts:
+            parts[-1] = replace(parts[-1], gap=parts[-1].gap + sentence)
     return parts
 
 
@@ -65,33 +66,40 @@ def join_parts(translations: Sequence[str], parts: Sequence[Part], target: str) 
     return joined.strip()
 
 
-def _fitting(sentence: str, tokenizer: Tokenizer, room: int, words: Callable[[str], Iterator[int]]) -> Iterator[Part]:
-    rest = sentence.lstrip()
-    while rest:
-        body = rest.rstrip()
-        end = _end(body, tokenizer, room, words)
-        piece, behind = rest[:end], rest[end:]
-        left = behind.lstrip()
-        own = piece.rstrip()
-        if own:
-            yield Part(own, piece[len(own) :] + behind[: len(behind) - len(left)], cut=bool(left))
-        rest = left
+def _fitting(sentence: str, tokenizer: Tokenizer, room: int) -> Iterator[Part]:
+    place = len(sentence) - len(sentence.lstrip())
+    last = len(sentence.rstrip())
+    while place < last:
+        end = place + _length(sentence[place : min(last, place + max(64, room * _WINDOW))], tokenizer, room)
+        behind = end
+        while behind < len(sentence) and sentence[behind].isspace():
+            behind += 1
+        own = sentence[place:end].rstrip()
+        yield Part(own, sentence[place + len(own) : behind], cut=behind < last)
+        place = behind
 
 
-def _end(body: str, tokenizer: Tokenizer, room: int, words: Callable[[str], Iterator[int]]) -> int:
-    """How much of a sentence fits: all of it, or up to a boundary."""
-    window = body[: max(64, room * _WINDOW)]
+def _length(window: str, tokenizer: Tokenizer, room: int) -> int:
+    """How many characters of a text fit: all of it, or up to a boundary."""
     encoding = tokenizer.encode(window, add_special_tokens=False)
+    allowed = min(room, len(encoding.ids))
     if len(encoding.ids) <= room:
-        return len(body) if len(window) == len(body) else max(words(window.rstrip() + "a"), default=len(window))
-    allowed = room
+        return len(window)
     while True:
         limit = max(1, encoding.offsets[allowed][0])
-        end = max((place for place in words(window) if 0 < place <= limit), default=limit)
+        end = _word_end(window, limit)
         # A piece cut off may be tokenized otherwise than as the beginning of the whole.
         if end == 1 or allowed == 1 or _count(window[:end], tokenizer) <= room:
             return end
         allowed -= 1
+
+
+def _word_end(text: str, limit: int) -> int:
+    """The last word boundary in (0, limit]; the limit itself within a very long word."""
+    first = max(0, limit - _LONGEST_WORD)
+    boundaries: Iterator[int] = require("uniseg.wordbreak", "translation").word_boundaries(text[first : limit + 2])
+    # The slice begins and ends with boundaries of its own making.
+    return max((first + place for place in boundaries if 0 < place <= limit - first), default=limit)
 
 
 def _count(text: str, tokenizer: Tokenizer) -> int:
