@@ -2,11 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -48,9 +50,30 @@ def teacher_translations(
         StorageError: The folder cannot be written.
         ConfigError: The search asks for more than the model or the memory allows.
     """
-    order = np.argsort([len(row) for row in rows], kind="stable")
     with storage_errors(folder):
         _open(folder, key)
+    with torch_threads_kept():
+        return _translated(translator, rows, decoding, folder, on_batch)
+
+
+@contextmanager
+def torch_threads_kept() -> Iterator[None]:
+    """Puts PyTorch's number of threads back, which opening an engine of CTranslate2 changes for the whole process."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _translated(
+    translator: Callable[[], Translator],
+    rows: Sequence[SourceRow],
+    decoding: Decoding,
+    folder: Path,
+    on_batch: Callable[[int], None] | None,
+) -> list[Decoded]:
+    order = np.argsort([len(row) for row in rows], kind="stable")
     found: dict[int, Decoded] = {}
     opened: Translator | None = None
     for number, start in enumerate(range(0, len(order), _PART)):

@@ -21,6 +21,7 @@ from leanglot.results.translation_limits import LIMITS_NAME, Limit, LimitKind, L
 from leanglot.results.translations import Translations
 from leanglot.runtimes.seq2seq import Decoding
 from leanglot.techniques import MagnitudePruning, SequenceDistillation
+from leanglot.train.seq2seq_teacher import torch_threads_kept
 from leanglot.translating.distilling import distil_translations
 from leanglot.translating.lessons import fast_translator
 from leanglot.tune.translation_limits import LimitRule, search_limit
@@ -131,15 +132,15 @@ class _Probing:
         """What a model makes of the judged sentences."""
         inside = self.folder / "engine"
         try:
-            translator = fast_translator(model, inside)
-            rows = translator.text.encode(self.examples.sources, self.examples.pairs).rows
-            facts = model.facts
-            decoding = Decoding(self.plan.beam, facts.length_penalty, facts.max_target)
-            decoded = translator.generate(rows, _BATCH_TOKENS, None, decoding)
-            texts = [translator.text.decode(each.ids) for each in decoded]
-            return score_translations(self.examples, texts, decoded)
+            with torch_threads_kept():
+                translator = fast_translator(model, inside)
+                rows = translator.text.encode(self.examples.sources, self.examples.pairs).rows
+                decoding = Decoding(self.plan.beam, model.facts.length_penalty, model.facts.max_target)
+                decoded = translator.generate(rows, _BATCH_TOKENS, None, decoding)
         finally:
             shutil.rmtree(inside, ignore_errors=True)
+        texts = [translator.text.decode(each.ids) for each in decoded]
+        return score_translations(self.examples, texts, decoded)
 
     def _levels(self, kind: LimitKind) -> Sequence[float]:
         if kind == "magnitude":
