@@ -10,6 +10,7 @@ from typing import Final, Literal
 import onnx
 
 from leanglot.errors import ModelError
+from leanglot.measure.seq2seq_ledger import stored_weights
 from leanglot.models.graph import load_skeleton
 from leanglot.results.manifest import Manifest
 from leanglot.results.records import LedgerRow
@@ -47,7 +48,8 @@ def size_ledger(folder: Path, manifest: Manifest) -> tuple[LedgerRow, ...]:
 
     Returns:
         Rows by part, in the order from the input to the head, and by type of number. Their sum is what the weights
-        take on disk, without the padding that aligns them. Empty where the weights are pickled: nothing is read then.
+        take on disk, without the padding that aligns them. Empty where the weights are pickled, or a translation
+        model's for OpenVINO: nothing is read then.
 
     Raises:
         ModelError: The weights are damaged.
@@ -73,6 +75,8 @@ def part_of(name: str) -> Part:
 
 
 def _stored(folder: Path, manifest: Manifest) -> Iterable[Stored]:
+    if manifest.task == "translation" and manifest.runtime != "pytorch":
+        return [(weight.name, weight.dtype, weight.size_bytes) for weight in stored_weights(folder, manifest)]
     match manifest.runtime:
         case "onnxruntime":
             return _in_graph(folder)

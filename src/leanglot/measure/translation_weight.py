@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from leanglot.measure.ledger import size_ledger
+from leanglot.measure.seq2seq_ledger import matrix_sparsity, stored_weights
 from leanglot.measure.weight import folder_size
 from leanglot.models.text_classifier import linear_sparsity
 from leanglot.results.measures import Weight
@@ -18,11 +19,13 @@ def weigh_translator(folder: Path, translator: Translator) -> Weight:
         translator: The same, loaded.
 
     Returns:
-        The sparsity is None where the weights lie in an engine's own format.
+        The sparsity is None where the weights cannot be read, such as OpenVINO's.
     """
-    engine = translator.engine
+    engine, manifest = translator.engine, translator.manifest
     return Weight(
         size_bytes=folder_size(folder),
-        sparsity=linear_sparsity(engine.module) if isinstance(engine, TorchSeq2Seq) else None,
-        ledger=size_ledger(folder, translator.manifest) if isinstance(engine, TorchSeq2Seq) else (),
+        sparsity=linear_sparsity(engine.module)
+        if isinstance(engine, TorchSeq2Seq)
+        else matrix_sparsity(stored_weights(folder, manifest)),
+        ledger=size_ledger(folder, manifest),
     )
