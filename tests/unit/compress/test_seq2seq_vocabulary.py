@@ -16,6 +16,7 @@ from leanglot.errors import DataError, RecipeError
 from leanglot.models.translation_model import load_translation_model, save_translation_model
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.techniques import TrimVocabulary
+from leanglot.techniques.support import task_fault
 from seq2seq_shapes import KINDS, answers, examples, many_layered
 from tiny_translators import parallel
 
@@ -239,3 +240,12 @@ def test_leading_pieces_get_the_first_ids():
     whole = trim_tokenizer(tokenizer, set(tokenizer.get_vocab().values()), lead).tokenizer
     assert whole.encode(text).tokens == tokenizer.encode(text).tokens
     assert json.loads(whole.to_str())["model"]["unk_id"] == whole.token_to_id("<unk>")
+
+
+def test_the_side_is_written_down_only_where_it_says_something():
+    """Records of classifiers, which have no sides, stay as they were."""
+    assert "side" not in TrimVocabulary().model_dump(mode="json")
+    assert TrimVocabulary.model_validate(TrimVocabulary(side="target").model_dump(mode="json")).side == "target"
+    assert task_fault((TrimVocabulary(side="source"),), "pytorch", "translation") is None
+    fault = task_fault((TrimVocabulary(side="source"),), "pytorch", "text-classification")
+    assert fault == "vocabulary trimming with side: source is for translation models: a classifier has no two sides"
