@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fake_engine import FakeEngine
+from fake_pair_engine import FakePairEngine
 from leanglot.cli import main
 from leanglot.runtimes.loading import load
 from served import PATIENCE_S, Client, ask, predict, request, serving, texts_body
@@ -221,9 +222,14 @@ def test_whoever_lets_others_in_without_a_token_is_warned(onnx_artifact):
 
 
 @pytest.mark.slow
-def test_answers_keep_to_the_openapi_document(tmp_path):
+@pytest.mark.parametrize(
+    ("engine", "plain"),
+    [(FakeEngine(labels=("on", "off")), "/predict"), (FakePairEngine(), "/translate")],
+    ids=["classifies", "translates"],
+)
+def test_answers_keep_to_the_openapi_document(tmp_path, engine, plain):
     (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
-    with serving(FakeEngine(labels=("on", "off"))) as server:
+    with serving(engine) as server:
         address = f"http://127.0.0.1:{server.port}/openapi.json"
         result = subprocess.run(
             [
@@ -244,5 +250,5 @@ def test_answers_keep_to_the_openapi_document(tmp_path):
         assert result.returncode == 0, result.stdout[-6_000:]
         assert re.search(r"Tested: 8\b", result.stdout)
         assert ("/v2/models/{name}/infer", 200) in server.told.requests
-        assert ("/predict", 200) in server.told.requests
+        assert (plain, 200) in server.told.requests
         assert not [each for each in server.told.requests if each[1] >= 500]

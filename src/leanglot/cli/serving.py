@@ -53,7 +53,7 @@ def serve(
     keep_alive: Annotated[float, typer.Option(help="How long an idle connection stays open, in seconds.")] = 65.0,
     grace: Annotated[float, typer.Option(help="How long it finishes what it took when stopped, in seconds.")] = 30.0,
 ) -> None:
-    """Serve ARTIFACT over HTTP: /predict, the Open Inference Protocol v2 at /v2, /metrics and /dashboard.
+    """Serve ARTIFACT over HTTP: /predict or /translate, the Open Inference Protocol v2 at /v2, /metrics, /dashboard.
 
     SIGTERM or Ctrl-C stops it once it has answered what it took. It refuses files that were changed since they were
     written.

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from leanglot.errors import DataError
+from leanglot.languages import split_pair
 from leanglot.monitor.alert_book import AlertBook
 from leanglot.monitor.detector import Detector, DetectorState, references
 from leanglot.monitor.events import Events, LateLabel, Reading, ShadowAnswer
@@ -25,6 +26,7 @@ from leanglot.monitor.traffic import Traffic, TrafficState
 from leanglot.monitor.wording import EVERYTHING, notes
 from leanglot.results.monitor_baseline import MonitorBaseline
 from leanglot.results.monitoring import Alert, Snapshot
+from leanglot.techniques import Task
 
 
 class Watch:
@@ -123,7 +125,7 @@ class Watch:
         open_alerts = {name: self._alerts.open(name) for name in self._languages}
         return Snapshot(
             name="" if self.baseline is None else self.baseline.name,
-            task="text-classification" if self.baseline is None else self.baseline.task,
+            task=self._task(),
             began=None if self._began is None else moment(self._began),
             newest=None if self._began is None else moment(self._newest),
             predictions=self._predictions,
@@ -254,6 +256,13 @@ class Watch:
             return None
         budget = self.rules.budget(len(self._references), translates=reference.translates)
         return Detector(reference, budget, self.rules, state)
+
+    def _task(self) -> Task:
+        """What the model does; without a baseline, as its first language tells."""
+        if self.baseline is not None:
+            return self.baseline.task
+        first = next(iter(self._languages), "")
+        return "text-classification" if split_pair(first) is None else "translation"
 
     def _rightness(self, language: str) -> Rightness:
         reference = self._references.get(language)

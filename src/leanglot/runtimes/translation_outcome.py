@@ -16,6 +16,7 @@ _MEMBERS: Final = {
     "Kore": frozenset({"Hang", "Hani"}),
 }
 _LOOP: Final = re.compile(r"(.{1,24}?)\1{4,}", re.DOTALL)
+_SOURCE_LOOP: Final = re.compile(r"(.{1,200}?)\1{2,}", re.DOTALL)  # what repeats itself may be translated so
 _SHORTEST_LOOP: Final = 12
 _FEWEST_LETTERS: Final = 8  # names, units and short words are the same in many languages
 
@@ -38,7 +39,7 @@ def outcome_of(source: str, translation: str, pair: str, *, finished: bool) -> s
         return "unfinished"
     if _is_copy(source, translation):
         return "copied"
-    if _loops(translation) and not _loops(source):
+    if _loops(_LOOP, translation) and not _loops(_SOURCE_LOOP, source):
         return "repetition"
     return "wrong-language" if _is_foreign(translation, pair) else TRANSLATED
 
@@ -48,9 +49,9 @@ def _is_copy(source: str, translation: str) -> bool:
     return sum(map(str.isalpha, folded)) >= _FEWEST_LETTERS and folded == " ".join(translation.casefold().split())
 
 
-def _loops(text: str) -> bool:
-    """Whether a piece of at most 24 characters comes five times or more without anything between."""
-    return any(len(found.group(0)) >= _SHORTEST_LOOP for found in _LOOP.finditer(text))
+def _loops(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a piece comes again and again without anything between, over 12 characters or more."""
+    return any(len(found.group(0)) >= _SHORTEST_LOOP for found in pattern.finditer(text))
 
 
 def _is_foreign(translation: str, pair: str) -> bool:

@@ -131,6 +131,12 @@ class RequestedTranslation(BaseModel):
     parameters: dict[str, Any] | None = None
 
 
+_EXAMPLE: Final = [
+    {"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}
+    for name, value in (("text", "turn off the light"), ("source_language", "en"), ("target_language", "de"))
+]
+
+
 class TranslateInferRequest(BaseModel):
     """Texts to translate, as tensors."""
 
@@ -138,7 +144,7 @@ class TranslateInferRequest(BaseModel):
 
     id: str | None = Field(default=None, max_length=200)
     parameters: dict[str, Any] | None = None
-    inputs: list[TranslateInputTensor] = Field(min_length=1, max_length=3)
+    inputs: list[TranslateInputTensor] = Field(min_length=1, max_length=3, examples=[_EXAMPLE])
     outputs: list[RequestedTranslation] | None = Field(default=None, max_length=len(_TRANSLATED))
 
 

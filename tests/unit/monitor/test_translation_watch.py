@@ -106,6 +106,14 @@ def test_references_that_say_nothing_are_counted_and_told(baseline):
     assert any(note.startswith("3 references came without a number under chrf") for note in found.notes)
 
 
+def test_without_a_baseline_pairs_are_counted_and_nothing_is_tested():
+    rng = np.random.default_rng(7)
+    found = watch_of(None, translated("en→de", drawn(rng, 300, failing=0.9))).snapshot()
+    assert (found.task, found.alerts) == ("translation", ())
+    assert found.languages["en→de"].health == "no baseline"
+    assert found.languages["en→de"].accuracy.reason == "no reference is known yet"
+
+
 def test_what_is_right_depends_on_the_pair():
     assert rightness_of("de", None)("on", "on") is True
     assert rightness_of("de", None)("on", "off") is False

@@ -24,6 +24,7 @@ SOURCE = "The lamp in the kitchen is on."
         (SOURCE, "灯" * 12, "en→zh", "repetition"),
         ("Loading" + "." * 20, "Wird geladen" + "." * 20, "en→de", "translated"),
         (SOURCE, "Wait...", "en→de", "translated"),
+        (f"{SOURCE} " * 9, "Küche: Lampe an. " * 9, "en→de", "translated"),
         (SOURCE, "The light is on in the kitchen", "en→ru", "wrong-language"),
         (SOURCE, "Лампа на кухне включена", "en→ru", "translated"),
         (SOURCE, "Лампа на кухне включена", "en→de", "wrong-language"),
