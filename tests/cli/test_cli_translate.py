@@ -9,7 +9,7 @@ import pytest
 from leanglot.cli import main
 from leanglot.results.manifest import read_manifest
 from leanglot.techniques import HalfPrecision, Int8
-from tiny_translators import make_translator, sentences
+from tiny_translators import make_translator, parallel, sentences
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +182,52 @@ def test_an_artifact_of_an_engine_is_no_model_to_start_from(run, model, tmp_path
 def test_an_artifact_that_is_there_is_replaced_by_force_alone(run, model, tmp_path):
     for code, more in ((0, []), (2, []), (0, ["--force"])):
         run("export", model, "--out", tmp_path / "a", "--runtime", "ctranslate2", *more, code=code)
+
+
+@pytest.fixture(scope="module")
+def lessons(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli-lessons") / "pairs.jsonl"
+    data = parallel()
+    columns = (data.sources, data.references, data.source_languages, data.target_languages)
+    names = ("source", "target", "source_language", "target_language")
+    rows = [json.dumps(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def test_prune_cuts_layers_heads_and_neurons_of_both_sides(run, model, lessons, tmp_path):
+    options = ["--decoder-layers", "1", "--heads", "0.25", "--ffn", "0.5", "--calibration", lessons]
+    run("prune", model, "--out", tmp_path / "a", *options, "--runtime", "ctranslate2")
+    manifest = read_manifest(tmp_path / "a")
+    assert [step.technique for step in manifest.recipe] == ["side-layers", "heads", "ffn"]
+    assert run("translate", tmp_path / "a", sentences("en")[0], "--to", "de").out.strip()
+
+
+def test_trim_vocabulary_keeps_what_the_sentences_use(run, model, lessons, tmp_path, german):
+    told = run("trim-vocabulary", model, "--texts", lessons, "--out", tmp_path / "a").out
+    assert read_manifest(tmp_path / "a").vocabulary is not None
+    assert "leanglot translate" in told
+    assert run("translate", tmp_path / "a", sentences("en")[0], "--to", "de").out.splitlines() == german[:1]
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["prune", "--layers", "0.5"], "use side-layers"),
+        (["prune", "--heads", "0.5"], "mportance"),
+        (["prune", "--decoder-layers", "9"], "9"),
+        (["prune", "--sparsity", "0.5", "--text-column", "body"], "--text-column has no effect here"),
+        (["trim-vocabulary", "--texts", "{lessons}", "--data", "{lessons}"], "--data has no effect here"),
+    ],
+    ids=["layers", "no-sentences", "too-many", "columns", "data"],
+)
+def test_what_translation_models_are_not_pruned_with_is_refused(run, model, lessons, tmp_path, command, told):
+    first, *rest = [str(lessons) if word == "{lessons}" else word for word in command]
+    printed = run(first, model, *rest, "--out", tmp_path / "a", code=2)
+    assert told in " ".join(printed.err.split())
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_classifier_has_no_sides(run, tiny_model, tmp_path):
+    printed = run("prune", tiny_model, "--decoder-layers", "1", "--out", tmp_path / "a", code=2)
+    assert "for translation models, not for classifiers" in " ".join(printed.err.split())

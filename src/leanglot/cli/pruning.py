@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from leanglot.quantizers import Making
 
 _SHARE: Final = "to remove, in [0, 1)"
+_TEXT_COLUMNS: Final = ("text_column", "language_column")
 _IMPORTANCE: Final = ("method", "combine", "samples", "traffic", "calibration", "seed")
 
 
@@ -59,6 +60,12 @@ def prune(
         list[str] | None, typer.Option(help="Heads of a layer to remove, such as 0:1,3; repeatable.")
     ] = None,
     remove_layers: Annotated[str | None, typer.Option(help="Layers to remove, such as 1,3,5.")] = None,
+    encoder_layers: Annotated[
+        int | None, typer.Option(min=1, help="Layers that a translation model's encoder keeps, spread evenly.")
+    ] = None,
+    decoder_layers: Annotated[
+        int | None, typer.Option(min=1, help="Layers that a translation model's decoder keeps, spread evenly.")
+    ] = None,
     scope: Annotated[
         str, typer.Option(help="global: one ranking of all layers; layer: the same share of each.")
     ] = "global",
@@ -70,7 +77,7 @@ def prune(
     chart: Annotated[
         Path | None, typer.Option(help="Draw what was chosen by into this folder.", metavar="FOLDER")
     ] = None,
-    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
+    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime, openvino or ctranslate2.")] = "pytorch",
     text_column: TextColumn = "text",
     language_column: LanguageColumn = "language",
     split_column: SplitColumn = None,
@@ -81,9 +88,12 @@ def prune(
     """Write an artifact with fewer layers, heads or neurons, cut out of the weights; or with zeros for weights."""
     from leanglot.config import make_candidate
     from leanglot.steps import make_making
+    from leanglot.translating.tasks import translates
 
     importance = importance_values(method, combine, samples, traffic, seed)
+    sides = {"encoder": encoder_layers, "decoder": decoder_layers}
     recipe = [
+        *([{"technique": "side-layers", **sides}] if any(sides.values()) else []),
         *_structured("layers", layers, layer_numbers(remove_layers), importance, {}),
         *_structured("heads", heads, head_numbers(remove_heads or []), importance, {"scope": scope}),
         *_structured("ffn", ffn, None, importance, {"scope": scope}),
@@ -93,11 +103,18 @@ def prune(
     if not recipe:
         raise ConfigError(
             "Nothing says what to prune.",
-            "Add --heads, --ffn or --layers with a share to cut out, or --sparsity or --pattern for zeros.",
+            "Add --heads, --ffn or --layers with a share to cut out, or --sparsity or --pattern for zeros; for a "
+            "translation model --decoder-layers or --encoder-layers in place of --layers.",
         )
     if not any("importance" in step for step in recipe):
         refuse_idle(context, _IMPORTANCE, "importance is measured for --heads, --ffn and --layers only")
     candidate = make_candidate({"name": "pruned", "runtime": runtime, "recipe": recipe})
+    if translates(model, allow_pickle=allow_pickle):
+        refuse_idle(context, _TEXT_COLUMNS, "translation models learn from the columns source and target")
+        _make_translation(model, candidate, out, (calibration, split_column), allow_pickle=allow_pickle, force=force)
+        if chart is not None:
+            _draw(out, chart)
+        return
     columns = column_names(text_column, "label", language_column, None, split_column)
     making = make_making(None, data_of(calibration, columns))
     _make(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
@@ -106,6 +123,7 @@ def prune(
 
 
 def trim_vocabulary(
+    context: typer.Context,
     model: Model,
     texts: Annotated[
         Path, typer.Option(help="Texts that show what the languages use, labelled or not.", metavar="FILE")
@@ -120,8 +138,11 @@ def trim_vocabulary(
     neighbours: Annotated[
         bool, typer.Option("--neighbours", help="Also keep pieces close to those used: for few texts.")
     ] = False,
+    side: Annotated[
+        str, typer.Option(help="Of a translation model with a vocabulary for each side: both, source or target.")
+    ] = "both",
     data: OptionalData = None,
-    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime or openvino.")] = "pytorch",
+    runtime: Annotated[str, typer.Option(help="pytorch, onnxruntime, openvino or ctranslate2.")] = "pytorch",
     text_column: TextColumn = "text",
     language_column: LanguageColumn = "language",
     split_column: SplitColumn = None,
@@ -135,10 +156,16 @@ def trim_vocabulary(
     from leanglot.results.manifest import read_manifest
     from leanglot.retokenizing import check_unseen, compare_trimmed
     from leanglot.steps import make_making
+    from leanglot.translating.tasks import translates
 
     kept = None if languages is None else [tag.strip() for tag in languages.split(",") if tag.strip()]
     step = {"technique": "trim-vocabulary", "languages": kept, "coverage": coverage, "neighbours": neighbours}
-    candidate = make_candidate({"name": "trimmed", "runtime": runtime, "recipe": [step]})
+    candidate = make_candidate({"name": "trimmed", "runtime": runtime, "recipe": [{**step, "side": side}]})
+    if translates(model, allow_pickle=allow_pickle):
+        refuse_idle(context, ("data",), "what trimming does to a translation model is judged by evaluate --against")
+        refuse_idle(context, _TEXT_COLUMNS, "translation models learn from the columns source and target")
+        _make_translation(model, candidate, out, (texts, split_column), allow_pickle=allow_pickle, force=force)
+        return
     columns = column_names(text_column, "label", language_column, None, split_column)
     making = make_making(None, None, corpus=data_of(texts, columns))
     others = None
@@ -189,6 +216,32 @@ def _make(
         progress.enter(name, "done")
     typer.echo(artifact_summary(manifest, out))
     typer.echo(effect_lines(effect))
+
+
+def _make_translation(
+    model: str,
+    candidate: "CandidateConfig",
+    out: Path,
+    lessons: tuple[Path | None, str | None],
+    *,
+    allow_pickle: bool,
+    force: bool,
+) -> None:
+    """Carry out steps on a translation model; `lessons` are the file of parallel sentences and its split column."""
+    from dataclasses import replace
+
+    from leanglot.progress import Telling
+    from leanglot.report.single import artifact_summary
+    from leanglot.translating.transforming import make_translation_making, transform_translation
+
+    path, split = lessons
+    with stoppable(lambda: "Nothing was written."), live(Console(stderr=True)) as progress:
+        progress.plan([out.name])
+        making = make_translation_making(None, data_of(path, {"split": split}))
+        making = replace(making, tell=Telling(progress, out.name))
+        manifest = transform_translation(model, candidate, out, making, allow_pickle=allow_pickle, force=force)
+        progress.enter(out.name, "done")
+    typer.echo(artifact_summary(manifest, out))
 
 
 def _draw(artifact: Path, folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from leanglot.config import CandidateConfig
+from leanglot.config import CandidateConfig, DataConfig
+from leanglot.data.parallel_reading import read_parallel_training
 from leanglot.errors import RecipeError
 from leanglot.models.hub import resolve_model
 from leanglot.models.translation_model import load_translation_model
@@ -54,13 +55,17 @@ def transform_translation(
         return make_translation_artifact(loaded, candidate, folder, making)
 
 
-def make_translation_making(target_isa: str | None) -> TranslationMaking:
-    """What making an artifact needs beside the model and a recipe that learns from nothing.
+def make_translation_making(target_isa: str | None, calibration: DataConfig | None = None) -> TranslationMaking:
+    """What making an artifact needs beside the model and the recipe.
 
     Args:
         target_isa: Name of the target's instruction set; None takes this machine's.
+        calibration: Sentences that importance is measured on and that show what the vocabulary is needed for.
 
     Raises:
         ConfigError: The instruction set is unknown.
+        DataError: The sentences cannot be used.
     """
-    return TranslationMaking(isa=target_extensions(target_isa, read_environment(available_cores()).isa))
+    shown = None if calibration is None else read_parallel_training(calibration.path, calibration.columns)
+    isa = target_extensions(target_isa, read_environment(available_cores()).isa)
+    return TranslationMaking(isa=isa, calibration=shown)

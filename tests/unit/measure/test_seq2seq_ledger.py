@@ -42,7 +42,8 @@ def test_every_weight_counts_once(tmp_path, family, runtime):
     positions = sum(weight.numel() for name, weight in weights if "embed_positions" in name)
     numbers = sum(weight.numel() for _, weight in weights) - positions
     stored = sum(row.size_bytes for row in rows) / 4
-    # Tables of positions are computed by some models, stored by both engines, and often the same for both sides, as are norms that learned nothing; biases
+    # Tables of positions are computed by some models, stored by both engines, and often the same for both sides, as are
+    # norms that learned nothing; biases
     # of the output are added.
     assert 0.98 * numbers <= stored <= numbers + 2 * 68 * 32 + 800
     assert {row.dtype for row in rows} == {"float32"}
