@@ -106,8 +106,11 @@ def search_limit(
         trained: Whether each probe is trained again.
     """
     course = _Course(tuple(levels), probing)
-    within = course.furthest(lambda probe: probe.within, len(levels))
-    safe = course.furthest(lambda probe: probe.safe, len(levels))
+    within = safe = tried = -1
+    while len(course.probes) != tried:  # a probe of one question may answer the other anew
+        tried = len(course.probes)
+        within = course.furthest(lambda probe: probe.within, len(levels))
+        safe = course.furthest(lambda probe: probe.safe, len(levels))
     return Limit(
         kind=kind,
         trained=trained,
