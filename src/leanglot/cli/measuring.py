@@ -75,7 +75,9 @@ def evaluate(
 
         settings = make_translation(metric, beam)
         with live(Console(stderr=True)) as progress:
-            made = evaluate_translation(model, setting, settings, against, margin, alpha, progress)
+            made = evaluate_translation(
+                model, setting, settings, against, margin, alpha, progress, save_baseline=save_baseline
+            )
         _tell(made, lambda: translation_table(made.pairs, made.verdicts, made.remarks), as_json=as_json)
         return
     with live(Console(stderr=True)) as progress:

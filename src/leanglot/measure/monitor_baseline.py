@@ -84,17 +84,20 @@ def build_translation_baseline(
     )
 
 
-def translation_baseline_of(translator: Translator, data: str, translations: Translations) -> MonitorBaseline:
+def translation_baseline_of(
+    translator: Translator, data: str, translations: Translations, name: str | None = None
+) -> MonitorBaseline:
     """Count by language pair what a loaded model made of judged sentences; see `build_translation_baseline`.
 
     Args:
         translator: The model.
         data: Name of the file with the sentences.
         translations: What it made of them.
+        name: Name of the artifact; None takes the model's own.
     """
     unknown = unknown_id(translator.text.tokenizer)
     _, facts = source_facts(translator.text, translations.source, translations.pair, unknown)
-    return build_translation_baseline(translator.manifest.name, data, translations, facts)
+    return build_translation_baseline(name or translator.manifest.name, data, translations, facts)
 
 
 def _pair(places: np.ndarray, translations: Translations, facts: Sequence[TextFacts]) -> LanguageBaseline:

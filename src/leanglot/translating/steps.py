@@ -1,6 +1,7 @@
 """The single steps on translation models: quality per pair, verdicts, speed."""
 
 from functools import partial
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +17,7 @@ from leanglot.measure.translation_subject import open_translator
 from leanglot.measure.translation_weight import weigh_translator
 from leanglot.models.hub import resolve_model
 from leanglot.progress import Observer, Silent
+from leanglot.results.baseline_store import check_baseline_place, forget_lost_baseline
 from leanglot.results.environment import read_environment
 from leanglot.results.records import DataSummary, Verdict
 from leanglot.results.translation import FailureChange, Metric, PairQuality
@@ -24,6 +26,7 @@ from leanglot.runtimes.loading import fitting_threads
 from leanglot.runtimes.translator import Translator
 from leanglot.steps import Benchmark, Setting
 from leanglot.translating.exam import TranslationExam, prepare_translation_exam
+from leanglot.translating.remembering import store_translation_baseline
 
 
 class TranslationEvaluation(BaseModel):
@@ -38,6 +41,7 @@ class TranslationEvaluation(BaseModel):
         pairs: Quality by language pair.
         verdicts: By pair; None when it was compared with nothing.
         changes: Silent failures beside the other's; empty when it was compared with nothing.
+        baseline: File that the model's baseline was stored in, for its monitor; None where that was not asked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +54,7 @@ class TranslationEvaluation(BaseModel):
     pairs: dict[str, PairQuality]
     verdicts: dict[str, Verdict] | None
     changes: tuple[FailureChange, ...] = ()
+    baseline: Path | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -63,7 +68,8 @@ class TranslationEvaluation(BaseModel):
             for each in self.changes
             if each.found
         )
-        return (*whole, *found, *self.data.notes, f"{self.metric.name}: {self.metric.signature}")
+        stored = () if self.baseline is None else (f"What its monitor compares with is stored in {self.baseline}.",)
+        return (*whole, *found, *self.data.notes, f"{self.metric.name}: {self.metric.signature}", *stored)
 
 
 def evaluate_translation(
@@ -74,6 +80,8 @@ def evaluate_translation(
     margin: float = 0.01,
     alpha: float = 0.05,
     observer: Observer | None = None,
+    *,
+    save_baseline: bool = False,
 ) -> TranslationEvaluation:
     """Quality by language pair; with `against`, also a verdict by pair.
 
@@ -85,10 +93,14 @@ def evaluate_translation(
         margin: Largest drop that counts as harmless, as a fraction.
         alpha: Error level.
         observer: Told of the progress.
+        save_baseline: Store what the model did in its artifact, for its monitor.
 
     Raises:
-        LeanglotError: The model, the artifact or the data cannot be used.
+        LeanglotError: The model, the artifact or the data cannot be used, or `subject` cannot keep a baseline.
     """
+    if save_baseline:
+        check_baseline_place(subject)
+        forget_lost_baseline(Path(subject).expanduser())
     observer = observer or Silent()
     observer.plan(list(dict.fromkeys(each for each in (subject, against) if each is not None)))
     translator = _open(subject, setting)
@@ -102,6 +114,11 @@ def evaluate_translation(
         changes = failure_changes(other, own, alpha)
         judged = judge_translations(other, own, settings.metric, margin=margin, alpha=alpha, seed=setting.seed)
         verdicts = with_failures(judged, changes)
+    stored = (
+        store_translation_baseline(Path(subject).expanduser(), translator, exam.summary.source, own)
+        if save_baseline
+        else None
+    )
     return TranslationEvaluation(
         subject=subject,
         against=against,
@@ -111,6 +128,7 @@ def evaluate_translation(
         pairs=pair_quality(own),
         verdicts=verdicts,
         changes=changes,
+        baseline=stored,
     )
 
 

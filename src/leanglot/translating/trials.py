@@ -18,6 +18,7 @@ from leanglot.measure.translation_weight import weigh_translator
 from leanglot.models.translation_model import TranslationModel
 from leanglot.progress import Observer, Telling
 from leanglot.results.atomic import atomic_folder
+from leanglot.results.baseline_store import forget_lost_baseline, without_baseline
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.folder import RunFolder
 from leanglot.results.manifest import Manifest, file_digest, parse_manifest, verify_files
@@ -32,6 +33,7 @@ from leanglot.stages import Evaluated, Failed, Made
 from leanglot.techniques.support import trains, trims
 from leanglot.translating.exam import TranslationExam
 from leanglot.translating.making import TranslationMaking, make_translation_artifact
+from leanglot.translating.remembering import remember_translations
 
 TRANSLATIONS_NAME = "translations.parquet"
 
@@ -116,6 +118,8 @@ def run_trial(bench: TranslationBench, config: CandidateConfig, baseline: Transl
     processor = (bench.environment.cpu, bench.environment.isa)
     exam_key = key_of(made_key, bench.exam.summary.digest, bench.batch_tokens, processor, bench.settings)
     evaluated, translations = _evaluate(bench, place.path / TRANSLATIONS_NAME, store, exam_key, opened, advance)
+    remembered_key = key_of(exam_key, evaluated.predictions)
+    remember_translations(store, remembered_key, artifact, bench.exam.summary.source, translations, opened)
 
     enter("weighing")
     weight = store.keep("weight", made_key, Weight, lambda: weigh_translator(artifact, opened()))
@@ -180,6 +184,7 @@ def _made_key(bench: TranslationBench, config: CandidateConfig) -> str:
 def _keep_made(bench: TranslationBench, config: CandidateConfig, artifact: Path, store: Checkpoints, key: str) -> Made:
     made = store.load("made", key, Made)
     if made is not None and _is_whole(artifact, made.manifest):
+        forget_lost_baseline(artifact)
         return made
     with atomic_folder(artifact) as folder:
         telling = Telling(bench.observer, config.name)
@@ -192,7 +197,7 @@ def _keep_made(bench: TranslationBench, config: CandidateConfig, artifact: Path,
 def _is_whole(artifact: Path, manifest: Manifest) -> bool:
     """Whether the artifact is the one that was made, file by file; whatever is wrong with it, it is made again."""
     try:
-        if parse_manifest(artifact) != manifest:
+        if without_baseline(parse_manifest(artifact)) != manifest:
             return False
         verify_files(artifact, manifest)
     except (ModelError, OSError):
