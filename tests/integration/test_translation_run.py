@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 import leanglot
+from leanglot.cli import main
 from leanglot.config import CandidateConfig, DataConfig, RunConfig
 from leanglot.errors import ConfigError, DataError
 from leanglot.exam import Effort
 from leanglot.pipeline import optimize
 from leanglot.results.folder import read_report
+from leanglot.results.monitor_baseline import read_monitor_baseline
 from leanglot.results.translation_store import read_translations
 from leanglot.techniques import Int8, SideLayers
 from tiny_translators import make_translator, parallel
@@ -67,6 +69,14 @@ def test_every_candidate_is_made_measured_and_judged_by_pair(report):
         assert each.peak_rss_bytes > 0
     assert report.metric.name == "chrf"
     assert "nc:6|nw:0" in report.metric.signature
+
+
+def test_every_artifact_keeps_what_its_monitor_compares_with(report, config):
+    for each in report.candidates:
+        baseline = read_monitor_baseline(config.output / "candidates" / each.name / "artifact")
+        assert (baseline.name, baseline.task, baseline.data) == (each.name, "translation", "data.jsonl")
+        assert {pair: found.n for pair, found in baseline.languages.items()} == report.data.examples
+        assert all(found.correct >= found.n / 2 for found in baseline.languages.values())
 
 
 def test_engines_translate_as_the_model_does(report, config):
@@ -141,3 +151,70 @@ def test_steps_of_classifiers_are_refused():
                 "candidates": [{"name": "small", "recipe": recipe}],
             }
         )
+
+
+def test_the_gate_takes_stored_translations(report, config, capsys):
+    run = config.output
+    with pytest.raises(SystemExit) as same:
+        main(["gate", f"{run}:pytorch-fp32", f"{run}:onnx-fp32", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert same.value.code == 0
+    assert found["metric"]["name"] == "chrf"
+    assert set(found["languages"]) == set(parallel().pairs)
+    with pytest.raises(SystemExit) as floor:
+        main(["gate", f"{run}:pytorch-fp32", f"{run}:shallow", "--min-accuracy", "0.999", "--metric", "bleu"])
+    assert floor.value.code == 1
+
+
+def test_the_gate_translates_with_live_artifacts(report, config, capsys):
+    artifact = config.output / "candidates" / "onnx-fp32" / "artifact"
+    with pytest.raises(SystemExit) as ended:
+        main(["gate", config.model, str(artifact), "--data", str(config.data.path), "--threads", "1"])
+    assert ended.value.code == 0
+    assert "0.0% of the translations changed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_gate_between_models_needs_sentences(config, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["gate", config.model, config.model])
+    assert ended.value.code == 2
+    assert "Add --data FILE" in capsys.readouterr().err
+
+
+def test_one_model_is_evaluated_and_compared(report, config, capsys):
+    artifact = config.output / "candidates" / "onnx-int8" / "artifact"
+    options = ["--data", str(config.data.path), "--threads", "1"]
+    ends_well("evaluate", artifact, "--against", config.model, *options)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "English → German (en→de)" in told
+    assert "not proven" in told
+    ends_well("evaluate", artifact, "--json", "--metric", "bleu", "--beam", 2, *options)
+    found = json.loads(capsys.readouterr().out)
+    assert found["metric"]["name"] == "bleu"
+    assert found["verdicts"] is None
+
+
+def test_an_unknown_metric_is_refused(config, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", config.model, "--data", str(config.data.path), "--metric", "comet"])
+    assert ended.value.code == 2
+    assert "Allowed are chrf, bleu" in capsys.readouterr().err
+
+
+def test_one_model_is_timed_in_turns_with_another(report, config, capsys):
+    artifact = config.output / "candidates" / "onnx-fp32" / "artifact"
+    data = write(config.output.parent / "few.jsonl", json_rows(config.data.path)[:12])
+    ends_well("benchmark", artifact, "--against", config.model, "--data", data, "--threads", 1, "--quick")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "speed-up, p50" in told
+    assert "texts/s" in told
+
+
+def json_rows(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def ends_well(*words):
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert ended.value.code == 0

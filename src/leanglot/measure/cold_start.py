@@ -6,7 +6,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -90,10 +92,7 @@ def _answer_once() -> None:
     request = json.loads(sys.stdin.read())
     folder = Path(request["folder"])
     if request["pair"] is not None:
-        from leanglot.measure.translation_subject import open_translator
-
-        translator = open_translator(folder, request["threads"], allow_pickle=request["allow_pickle"])
-        translator.translate([request["text"]], pairs=[request["pair"]])
+        _translate_once(folder, request)
     elif is_router(folder):
         from leanglot.runtimes.router import load_router
 
@@ -109,6 +108,19 @@ def _answer_once() -> None:
         subject.predict([request["text"]])
     seconds = time.time() - psutil.Process().create_time()
     sys.stdout.write(json.dumps({"seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}) + "\n")
+
+
+def _translate_once(folder: Path, request: Mapping[str, Any]) -> None:
+    """An artifact is opened as whoever serves it would, without PyTorch where its engine is another."""
+    if is_artifact(folder):
+        from leanglot.runtimes.loading import load_translator
+
+        translator = load_translator(folder, request["threads"])
+    else:
+        from leanglot.measure.translation_subject import open_translator
+
+        translator = open_translator(folder, request["threads"], allow_pickle=request["allow_pickle"])
+    translator.translate([request["text"]], pairs=[request["pair"]])
 
 
 if __name__ == "__main__":
