@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from leanglot.data.parallel import ParallelExamples
 from leanglot.data.schedule import make_schedule
 from leanglot.errors import RecipeError
 from leanglot.models.translation_model import TranslationModel
-from leanglot.progress import Telling
 from leanglot.results.checkpoints import key_of
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.training import TrainingFacts
@@ -29,13 +29,25 @@ from leanglot.train.workplace import Trained, Workplace
 from leanglot.translating.lessons import Lesson, prepare
 
 
+class Told(Protocol):
+    """Who is told how a distillation goes; `leanglot.progress.Telling` is one."""
+
+    def answered(self, done: int, total: int) -> None:
+        """So many of all sentences are translated by the teacher."""
+        ...
+
+    def trained(self, done: int, total: int, loss: float) -> None:
+        """So many of all steps are done, at that loss on average."""
+        ...
+
+
 def distil_translations(
     teacher: TranslationModel,
     student: TranslationModel,
     step: SequenceDistillation,
     examples: ParallelExamples,
     work: Path | None = None,
-    tell: Telling | None = None,
+    tell: Told | None = None,
 ) -> tuple[TranslationModel, TrainingFacts]:
     """Train a student of a translation model, or the model itself, on a teacher's translations or on references.
 
