@@ -75,10 +75,10 @@ def render(parts: Sequence[Part], environment: Environment, created: str, second
 
 
 _READING: Final = (
-    "Greedy search. `transformers` is its `generate` with PyTorch in FP32. × is the speed against it in the same round: "
-    "the median, the smallest and the largest. Tokenization is outside. MB are 10⁶ bytes: on disk the whole folder, in "
-    "memory the peak of a fresh process that loads it and translates one source, then of one that translates a batch. "
-    "Of the numbers of threads tried, each engine has the one that translates a single sentence fastest."
+    "Greedy search. `transformers` is its `generate` with PyTorch in FP32. × is the speed against it in the same "
+    "round: the median, the smallest and the largest. Tokenization is outside. MB are 10⁶ bytes: on disk the whole "
+    "folder, in memory the peak of a fresh process that loads it and translates one source, then of one that "
+    "translates a batch. Of the numbers of threads tried, each engine has the one that is fastest with one sentence."
 )
 _PACKAGES: Final = ("torch", "transformers", "onnxruntime", "openvino", "ctranslate2")
 

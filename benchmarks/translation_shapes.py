@@ -27,14 +27,14 @@ def make_shape(name: str, folder: Path) -> Path:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(_PIECES[name])
-    pad, eos = (int(tokenizer.token_to_id(token)) for token in ("<pad>", "</s>"))
+    pad, eos = (int(tokenizer.token_to_id(token) or 0) for token in ("<pad>", "</s>"))
     width, layers = (512, 6) if name == BASE else (64, 2)
     torch.manual_seed(_SEED)
     config = MarianConfig(
         vocab_size=tokenizer.get_vocab_size(), d_model=width, encoder_layers=layers, decoder_layers=layers,
         encoder_attention_heads=8, decoder_attention_heads=8, encoder_ffn_dim=4 * width, decoder_ffn_dim=4 * width,
         max_position_embeddings=512, activation_function="swish", scale_embedding=True, pad_token_id=pad,
-        eos_token_id=eos, decoder_start_token_id=pad, forced_eos_token_id=None, max_length=512,
+        eos_token_id=eos, decoder_start_token_id=pad, forced_eos_token_id=None,
     )  # fmt: skip
     with quiet_transformers():
         MarianMTModel(config).eval().save_pretrained(folder)

@@ -172,8 +172,9 @@ def _bart_like(module: PreTrainedModel, family: str) -> Anatomy:
     head = module.get_submodule("lm_head")
     bias = getattr(module, "final_logits_bias", None)
     encoder, decoder = sides
-    if encoder.positions is not None and np.array_equal(encoder.positions, decoder.positions):
-        decoder = replace(decoder, positions=encoder.positions)  # sines are: the same memory is stored once
+    read, written = encoder.positions, decoder.positions
+    if read is not None and written is not None and np.array_equal(read, written):
+        decoder = replace(decoder, positions=read)  # sines are equal: the same memory is stored once
     return Anatomy(
         encoder=encoder,
         decoder=decoder,
