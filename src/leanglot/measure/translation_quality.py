@@ -196,9 +196,14 @@ def _score(translations: Translations, metric: MetricName, places: NDArray[np.in
 
 
 def _copying(translations: Translations, places: NDArray[np.int64]) -> float:
-    sources = [translations.source[place] for place in places]
-    references = [translations.reference[place] for place in places]
-    return float(corpus_chrf(_counts(_chrf(), sources, references).sum(axis=0)))
+    sources = tuple(translations.source[place] for place in places)
+    return _likeness(sources, tuple(translations.reference[place] for place in places))
+
+
+@lru_cache(maxsize=256)
+def _likeness(texts: tuple[str, ...], references: tuple[str, ...]) -> float:
+    """Corpus chrF2 of texts; every candidate of a run has the same sources."""
+    return float(corpus_chrf(_counts(_chrf(), texts, references).sum(axis=0)))
 
 
 def _confidence(position: int, decoded: DecodedTokens) -> float:

@@ -26,8 +26,8 @@ from leanglot.results.records import RunReport, Verdict
 from leanglot.results.router_manifest import IDENTIFIER_FILE
 from leanglot.results.routing import Detection, RoutingFacts
 from leanglot.routing.artifact import write_router
-from leanglot.train.identify import FEWEST_TEXTS, Learned, Lessons, learn
 from leanglot.runtimes.identifier import Identifier
+from leanglot.train.identify import FEWEST_TEXTS, Learned, Lessons, learn
 
 _TIMED_TEXTS: Final = 64
 

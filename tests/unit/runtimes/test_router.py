@@ -11,8 +11,8 @@ from leanglot.measure.cold_start import measure_cold_start
 from leanglot.measure.subject import open_subject
 from leanglot.results.router_manifest import IDENTIFIER_FILE, read_router_manifest, write_router_manifest
 from leanglot.routing.artifact import write_router
-from leanglot.train.identify import Lessons, learn
 from leanglot.runtimes.router import Router, load_router
+from leanglot.train.identify import Lessons, learn
 
 TEXTS = ["filler-1 de-music-3", "filler-2 th-lights-1", "filler-3 en-weather-2", "filler-4 en-music-1"]
 
