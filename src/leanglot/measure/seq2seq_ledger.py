@@ -1,5 +1,6 @@
 """Reads the weights of translation artifacts as they lie on disk: by name, type of number and shape, each once."""
 
+import mmap
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def _in_ctranslate2(path: Path) -> Iterator[StoredWeight]:
     then by variable its name, dimensions, type and bytes.
     """
     try:
-        data = np.memmap(path, np.uint8, "r")
+        with path.open("rb") as stream:
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # the arrays keep it open
         version, place = struct.unpack_from("<I", data, 0)[0], 4
         if version != _VERSION:
             raise ModelError(
@@ -111,7 +113,7 @@ def _in_ctranslate2(path: Path) -> Iterator[StoredWeight]:
             *shape, kind, size = struct.unpack_from(f"<{rank}IBI", data, place + 1)
             place += 1 + 4 * rank + 5
             label, dtype = _TYPES[kind]
-            values = np.frombuffer(data[place : place + size], dtype).reshape(shape)
+            values = np.frombuffer(data, dtype, size // np.dtype(dtype).itemsize, place).reshape(shape)
             place += size
             if rank:
                 yield StoredWeight(_called(name), label, size, values)
@@ -121,10 +123,10 @@ def _in_ctranslate2(path: Path) -> Iterator[StoredWeight]:
         ) from error
 
 
-def _string(data: NDArray[np.uint8], place: int) -> tuple[str, int]:
+def _string(data: mmap.mmap, place: int) -> tuple[str, int]:
     """A string with its length, the closing zero included, before it; and where it ends."""
     (length,) = struct.unpack_from("<H", data, place)
-    return bytes(data[place + 2 : place + 1 + length]).decode("utf-8"), place + 2 + length
+    return data[place + 2 : place + 1 + length].decode("utf-8"), place + 2 + length
 
 
 def _called(name: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from leanglot.errors import DataError, MissingExtraError, ModelError, RecipeError
+from leanglot.errors import ConfigError, DataError, MissingExtraError, ModelError, RecipeError
 from leanglot.export import ctranslate2 as export
 from leanglot.export.ctranslate2 import export_ctranslate2, tokens_by_id, weights_for
 from leanglot.export.ctranslate2_layers import specify, uneven_heads
@@ -333,3 +333,42 @@ def test_the_config_is_ctranslate2s_own(marian, tmp_path):
     export_ctranslate2(marian, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     assert [config["eos_token"], config["decoder_start_token"]] == ["</s>", "<pad>"]
+
+
+def test_a_search_without_cache_is_refused(marian, tmp_path):
+    with pytest.raises(ConfigError, match="always keeps the keys and values"):
+        opened(marian, tmp_path / "e").generate(rows_of(marian)[:1], Decoding(cache=False))
+
+
+def test_sources_whose_decoders_start_with_different_numbers_of_tokens_share_a_batch(tmp_path):
+    model = load_tiny(tmp_path / "m", "m2m_100", steps=40, width=32)
+    engine, rows = opened(model, tmp_path / "e"), rows_of(model)
+    mixed = [*rows[:2], type(rows[0])(rows[0].ids, rows[0].start[:1]), rows[2]]
+    answers = engine.generate(mixed, Decoding(max_tokens=12))
+    for row, answer in zip(mixed, answers, strict=True):
+        assert len(answer.ids) + answer.finished <= 12
+        assert scored(model, row, answer)[1]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "cpu", "gpu", "place"),
+    [
+        ((), ["int8"], None, ("cpu", "default")),
+        ((Int8(),), ["int8"], ["int8"], ("cpu", "default")),
+        ((HalfPrecision(),), ["float32"], ["float16"], ("cpu", "float32")),
+        ((HalfPrecision(dtype="bf16"),), ["float32", "bfloat16"], None, ("cpu", "bfloat16")),
+        ((MixedInt8(),), ["int8_bfloat16"], ["int8_bfloat16"], ("cpu", "int8_bfloat16")),
+        ((MixedInt8(),), ["int8_float32"], ["int8_bfloat16"], ("cuda", "int8_bfloat16")),
+        ((MixedInt8(rest="fp16"),), ["int8_float32"], ["float32"], ("cpu", "int8_float32")),
+        ((MixedInt8(rest="fp16"),), ["int8_float32"], None, ("cpu", "int8_float32")),
+    ],
+)
+def test_a_model_runs_where_its_types_are_computed(monkeypatch, marian, tmp_path, recipe, cpu, gpu, place):
+    export_ctranslate2(marian, tmp_path)
+    with_types(monkeypatch, cpu, gpu)
+    asked = []
+    monkeypatch.setattr(
+        ctranslate2, "Translator", lambda path, *, device, compute_type, **_: asked.append((device, compute_type))
+    )
+    open_engine(tmp_path, describe_translation(marian).model_copy(update={"recipe": recipe}), 1)
+    assert asked == [place]
