@@ -7,6 +7,9 @@ from leanglot.errors import RunError
 from leanglot.results.comparison import RunComparison
 from leanglot.results.folder import RunFolder, read_report
 from leanglot.results.predictions import Predictions, read_predictions
+from leanglot.results.records import RunReport
+from leanglot.results.translation_store import read_translations
+from leanglot.results.translations import Translations
 
 
 def compare(first: Path, second: Path, *, ignore_machine: bool = False) -> RunComparison:
@@ -27,12 +30,16 @@ def _read(run: Path) -> StoredRun:
     report = read_report(run)
     folder = RunFolder(run.parent if run.is_file() else run)
     return StoredRun(
-        name=str(run), report=report, answers={each.name: _answers(folder, each.name) for each in report.candidates}
+        name=str(run),
+        report=report,
+        answers={each.name: _answers(report, folder, each.name) for each in report.candidates},
     )
 
 
-def _answers(folder: RunFolder, name: str) -> Predictions | str:
+def _answers(report: RunReport, folder: RunFolder, name: str) -> Predictions | Translations | str:
     try:
+        if report.metric is not None:
+            return read_translations(folder.candidate(name).translations)
         return read_predictions(folder.candidate(name).predictions)
     except RunError as error:
         return error.message.splitlines()[0].rstrip(".")

@@ -4,13 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
+from leanglot.decide.failure_changes import failure_changes, with_failures
 from leanglot.decide.flips import count_flips
 from leanglot.decide.pairing import differences
+from leanglot.decide.translation_gate import changed_translations
+from leanglot.decide.translation_verdict import judge_translations
 from leanglot.decide.verdict import candidate_status, judge
-from leanglot.errors import RunError
+from leanglot.errors import DataError, RunError
 from leanglot.results.comparison import CandidateChange, RunComparison, Standing
 from leanglot.results.predictions import Predictions
 from leanglot.results.records import Candidate, DataSummary, Environment, RunReport
+from leanglot.results.terms import terms_of
+from leanglot.results.translations import Translations
 
 _LISTED: Final = 5
 
@@ -22,12 +29,12 @@ class StoredRun:
     Attributes:
         name: How it is called.
         report: Its report.
-        answers: The answers of its candidates, or why there are none, by name.
+        answers: The answers or the translations of its candidates, or why there are none, by name.
     """
 
     name: str
     report: RunReport
-    answers: Mapping[str, Predictions | str]
+    answers: Mapping[str, Predictions | Translations | str]
 
 
 def compare_runs(first: StoredRun, second: StoredRun, *, ignore_machine: bool = False) -> RunComparison:
@@ -58,6 +65,7 @@ def compare_runs(first: StoredRun, second: StoredRun, *, ignore_machine: bool = 
         only_first=tuple(each.name for each in one.candidates if each.name not in names),
         only_second=tuple(each.name for each in other.candidates if each.name not in shared),
         notes=_notes(one, other, machine),
+        metric=one.metric,
     )
 
 
@@ -101,6 +109,9 @@ def _check_comparable(first: StoredRun, second: StoredRun, machine: Sequence[str
         }.items()
         if pair[0] != pair[1]
     ]
+    if one.metric != other.metric:
+        told = [terms_of(run.metric).quality for run in (one, other)]
+        rules.append(f"metric: {told[0]} and {told[1]}" + (", by another signature" if told[0] == told[1] else ""))
     faults = [*data, *rules, *machine]
     if not faults:
         return
@@ -119,8 +130,10 @@ def _change(first: StoredRun, second: StoredRun, name: str, *, timed: bool) -> C
     pair = tuple(run.answers.get(name, "there are no stored answers") for run in (first, second))
     gap = next((f"not compared: {each}" for each in pair if isinstance(each, str)), None)
     old, new = pair
-    if gap is not None or isinstance(old, str) or isinstance(new, str):
-        return _unpaired(name, one, other, gap or "")
+    if isinstance(old, Translations) and isinstance(new, Translations):
+        return _retranslated(name, (one, other), (old, new), first.report)
+    if gap is not None or not isinstance(old, Predictions) or not isinstance(new, Predictions):
+        return _unpaired(name, one, other, gap or "not compared: the stored answers are of different kinds")
     if told := differences(old, new):
         return _unpaired(name, one, other, f"not compared: the stored answers are to other examples: {'; '.join(told)}")
     report = first.report
@@ -132,6 +145,30 @@ def _change(first: StoredRun, second: StoredRun, name: str, *, timed: bool) -> C
         second=other,
         paired=verdicts,
         flips=count_flips(old, new),
+        paired_status=status,
+        reason=why,
+    )
+
+
+def _retranslated(
+    name: str, standings: tuple[Standing, Standing], pair: tuple[Translations, Translations], report: RunReport
+) -> CandidateChange:
+    """The second run's translations against the first's, as a candidate is judged against the baseline."""
+    old, new = pair
+    if report.metric is None:
+        return _unpaired(name, *standings, "not compared: translations of a run without a metric")
+    try:
+        judged = judge_translations(old, new, report.metric.name, margin=report.margin, alpha=report.alpha)
+    except DataError as error:
+        return _unpaired(name, *standings, f"not compared: {error.message.rstrip('.')}")
+    verdicts = with_failures(judged, failure_changes(old, new, report.alpha))
+    status, why = candidate_status(verdicts)
+    return CandidateChange(
+        name=name,
+        first=standings[0],
+        second=standings[1],
+        paired=verdicts,
+        flips=changed_translations(old, new, np.arange(len(new))),
         paired_status=status,
         reason=why,
     )

@@ -80,7 +80,7 @@ def decide_translation_gate(
         pair: GateLanguage(
             margin=margins[pair],
             verdict=verdict,
-            flips=_changes(old, new, places[pair]),
+            flips=changed_translations(old, new, places[pair]),
             floor=held.get(pair),
         )
         for pair, verdict in verdicts.items()
@@ -100,7 +100,7 @@ def decide_translation_gate(
         languages=languages,
         baseline_accuracy=float(score(counts_of(old, metric.name).sum(axis=0))),
         candidate_accuracy=float(score(counts_of(new, metric.name).sum(axis=0))),
-        flips=_changes(old, new, np.arange(len(new))),
+        flips=changed_translations(old, new, np.arange(len(new))),
         status=status,
         sizes=sizes,
         outcome=outcome,
@@ -162,7 +162,7 @@ def perfect_counts(counts: Statistics, metric: MetricName) -> Statistics:
     return perfect
 
 
-def _changes(one: Translations, other: Translations, places: NDArray[np.int64]) -> Flips:
+def changed_translations(one: Translations, other: Translations, places: NDArray[np.int64]) -> Flips:
     """Translations that changed; right are those that fail in no silent way."""
     old, new = _fails(one)[places], _fails(other)[places]
     changed = sum(one.hypothesis[place] != other.hypothesis[place] for place in places)

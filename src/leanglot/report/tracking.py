@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from leanglot.config import LogConfig
 from leanglot.errors import StorageError
+from leanglot.languages import PAIR_ARROW
 from leanglot.report.card import CARD_NAME
 from leanglot.results.folder import REPORT_NAME
 from leanglot.results.records import Candidate, RunReport
+from leanglot.results.translation import Metric
 from leanglot.train.tracking import require_mlflow
 
 _FILES: Final = (REPORT_NAME, "report.html", "report.md", "report.csv", "languages.csv", CARD_NAME)
@@ -126,7 +128,7 @@ class _Writer:
         tags = {"mlflow.parentRunId": parent, "leanglot.kind": "candidate"}
         own = self._start(candidate.name, tags)
         with self._ended(own):
-            self._batch(own, _made(candidate), metrics_of(candidate), _judged(candidate))
+            self._batch(own, _made(candidate), metrics_of(candidate, self.report.metric), _judged(candidate))
 
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
         started = self.client.create_run(self.experiment, start_time=self.time, tags=dict(tags), run_name=name)
@@ -154,10 +156,15 @@ class _Writer:
         )
 
 
-def metrics_of(candidate: Candidate) -> dict[str, float]:
+def metrics_of(candidate: Candidate, metric: Metric | None = None) -> dict[str, float]:
     """The numbers of a candidate by the names that MLflow shows them under; what is not known is not there.
 
-    Those of a language end in its tag, such as ``accuracy/th``.
+    Those of a language end in its tag, such as ``accuracy/th``. Those of translations are called after their metric,
+    and end in ``en_to_de``, since MLflow takes no arrows.
+
+    Args:
+        candidate: The candidate.
+        metric: What quality was measured with; None where it is accuracy.
     """
     found: dict[str, Any] = {name: getattr(candidate, name) for name in _NUMBERS}
     if candidate.latency_ms is not None:
@@ -165,8 +172,15 @@ def metrics_of(candidate: Candidate) -> dict[str, float]:
     if candidate.monthly_cost is not None:
         found |= {f"monthly_cost_{name}": getattr(candidate.monthly_cost, name) for name in _COSTS}
     for tag, own in candidate.languages.items():
-        found |= {f"{name}/{tag}": getattr(own, field) for field, name in _LANGUAGE.items()}
+        found |= {f"{name}/{_allowed(tag)}": getattr(own, field) for field, name in _LANGUAGE.items()}
+    if metric is not None:
+        found = {name.replace("accuracy", metric.name): value for name, value in found.items()}
     return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _allowed(tag: str) -> str:
+    """A tag without the arrow of a pair."""
+    return tag.replace(PAIR_ARROW, "_to_")
 
 
 def _shared(report: RunReport) -> dict[str, object]:
@@ -183,6 +197,7 @@ def _shared(report: RunReport) -> dict[str, object]:
         "isa": " ".join(machine.isa),
         "threads": machine.threads,
         "platform": machine.platform,
+        **({} if report.metric is None else {"metric": report.metric.name, "signature": report.metric.signature}),
         **{f"version_{name}": version for name, version in machine.versions.items()},
         **{f"recommended_{goal}": answer.candidate or "none" for goal, answer in report.recommendations.items()},
     }
@@ -198,7 +213,9 @@ def _made(candidate: Candidate) -> dict[str, object]:
 
 
 def _judged(candidate: Candidate) -> dict[str, str]:
-    tags = {f"verdict/{tag}": own.verdict for tag, own in candidate.languages.items() if own.verdict is not None}
+    tags = {
+        f"verdict/{_allowed(tag)}": own.verdict for tag, own in candidate.languages.items() if own.verdict is not None
+    }
     missing = (
         []
         if candidate.latency_ms is None

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leanglot.results.gate import Flips
 from leanglot.results.records import Status
+from leanglot.results.translation import Metric
 from leanglot.results.verdicts import Verdict, VerdictKind
 
 COMPARISON_SCHEMA_VERSION: Final = 1
@@ -75,6 +76,7 @@ class RunComparison(BaseModel):
         only_first: Names of candidates that the second run lacks.
         only_second: Names of candidates that the first run lacks.
         notes: What to know besides, one sentence each.
+        metric: What quality was measured with; None where it is accuracy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,3 +91,4 @@ class RunComparison(BaseModel):
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    metric: Metric | None = None
