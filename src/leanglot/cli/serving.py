@@ -20,6 +20,9 @@ def serve(
         typer.Option(help="File with a token that callers must show; else LEANGLOT_TOKEN, if set.", metavar="FILE"),
     ] = None,
     threads: Threads = None,
+    beam: Annotated[
+        int | None, typer.Option(help="Beam of a translation artifact; by default the one it is meant for.")
+    ] = None,
     log: Annotated[
         Path | None, typer.Option(help="Append each prediction to this file, without its text.", metavar="FILE")
     ] = None,
@@ -96,7 +99,7 @@ def serve(
         _tell(f"Warning: whoever reaches {host} may use this server; LEANGLOT_TOKEN or --token-file asks for a token.")
     run_server(
         settings,
-        lambda: assembled(artifact, options, _tell, threads),
+        lambda: assembled(artifact, options, _tell, threads, beam),
         lambda name, address: typer.echo(f"Serving {name} at {address} (Ctrl-C stops it)."),
     )
 

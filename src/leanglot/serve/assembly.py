@@ -18,7 +18,7 @@ from leanglot.serve.dashboard import dashboard_router
 from leanglot.serve.journal import Journal
 from leanglot.serve.memory_log import MemoryLog
 from leanglot.serve.metrics import DEFAULT_LANGUAGES_LIMIT, Metrics, metrics_router
-from leanglot.serve.opening import ServedEngine, open_engine
+from leanglot.serve.opening import ServedEngine, open_engine, with_beam
 from leanglot.serve.shadow import DEFAULT_SHARE, Shadow
 from leanglot.serve.telemetry import Desk, Recorder
 from leanglot.serve.translator_engine import KnowsPairs
@@ -89,7 +89,11 @@ class Assembly:
 
 @contextmanager
 def assembled(
-    artifact: Path, options: WatchOptions, tell: Callable[[str], None], threads: int | None = None
+    artifact: Path,
+    options: WatchOptions,
+    tell: Callable[[str], None],
+    threads: int | None = None,
+    beam: int | None = None,
 ) -> Iterator[Assembly]:
     """Load an artifact or a router and start whoever watches it; at the end all is finished and saved.
 
@@ -98,6 +102,7 @@ def assembled(
         options: Who watches.
         tell: Shows a message to whoever runs the server.
         threads: Threads of the engine; None takes what suits it.
+        beam: Beam of a translation artifact; None takes what it is meant to be used with.
 
     Yields:
         The parts.
@@ -109,6 +114,8 @@ def assembled(
         StorageError: Log or state cannot be written.
     """
     engine = open_engine(artifact, threads)
+    if beam is not None:
+        engine = with_beam(engine, beam)
     engine.warm()
     baseline = read_monitor_baseline(artifact)
     rules = Rules(max_languages=options.languages_limit, latency_budget_ms=options.latency_budget_ms)

@@ -1,7 +1,9 @@
 """Opens an artifact or a router for serving."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from leanglot.errors import ConfigError
 from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS
 from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.opening import load
@@ -14,6 +16,21 @@ from leanglot.serve.translator_engine import TranslatorEngine
 
 ServedEngine = ArtifactEngine | TranslatorEngine
 """What a folder is served by."""
+
+
+def with_beam(engine: ServedEngine, beam: int) -> TranslatorEngine:
+    """The same engine with another beam than its artifact is meant for.
+
+    Args:
+        engine: A translation artifact's.
+        beam: Its width; 1 is greedy.
+
+    Raises:
+        ConfigError: The artifact does not translate.
+    """
+    if not isinstance(engine, TranslatorEngine):
+        raise ConfigError(f"{engine.name} does not translate, and has no beam.", "Leave --beam out.")
+    return replace(engine, decoding=replace(engine.translator.decoding, beam=beam))
 
 
 def open_engine(artifact: str | Path, threads: int | None = None, *, verify: bool = True) -> ServedEngine:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from leanglot.errors import ModelError
 from leanglot.languages import pair_tag
 from leanglot.results.monitor_baseline import OUTCOMES
+from leanglot.runtimes.seq2seq import Decoding
 from leanglot.runtimes.source_facts import source_facts
 from leanglot.runtimes.translation_outcome import outcome_of
 from leanglot.runtimes.translator import Translation, Translator
@@ -46,6 +47,7 @@ class TranslatorEngine:
         unknown: Id of the unknown token of the source side; None where it has none.
         files: What it was loaded from.
         batch_tokens: Largest batch of the decoder, in source tokens times beam width.
+        decoding: How translations are searched for; None takes what the artifact is meant to be used with.
     """
 
     name: str
@@ -53,6 +55,7 @@ class TranslatorEngine:
     unknown: int | None
     files: LoadedFiles
     batch_tokens: int
+    decoding: Decoding | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -92,7 +95,7 @@ class TranslatorEngine:
         """
         pairs = [each.language or self._some_pair() for each in prepared]
         texts = [each.text for each in prepared]
-        found = self.translator.translate(texts, pairs=pairs, batch_tokens=self.batch_tokens)
+        found = self.translator.translate(texts, pairs=pairs, decoding=self.decoding, batch_tokens=self.batch_tokens)
         self.files.check()
         if broken := sum(not math.isfinite(each.confidence) for each in found):
             raise ModelError(f"{self.name} gave no finite numbers for {broken} of {len(found)} texts.")

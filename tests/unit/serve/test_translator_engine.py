@@ -142,6 +142,17 @@ def test_its_baseline_is_stored_and_watched(copy, tmp_path):
     assert told == []
 
 
+def test_another_beam_may_be_asked_for(artifact, onnx_artifact):
+    with assembled(artifact, WatchOptions(monitor=False), print, 1, beam=3) as parts:
+        assert parts.engine.decoding.beam == 3
+        answers = parts.engine.answer(DAY, ["en→de"] * 2)
+        alone = parts.engine.translator.translate(DAY, "de", decoding=parts.engine.decoding)
+        assert [each.translation.text for each in answers] == [each.text for each in alone]
+    for folder, beam, message in ((artifact, 0, "beam is 0 wide"), (onnx_artifact, 2, "does not translate")):
+        with pytest.raises(ConfigError, match=message), assembled(folder, WatchOptions(), print, 1, beam=beam):
+            pass
+
+
 def test_a_translator_shadows_no_classifier(artifact, onnx_artifact):
     for served, shadow in ((artifact, onnx_artifact), (onnx_artifact, artifact)):
         with (
