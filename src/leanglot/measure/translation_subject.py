@@ -29,7 +29,8 @@ def open_translator(folder: Path, threads: int | None = None, *, allow_pickle: b
 def translator_in_memory(model: TranslationModel, threads: int | None = None) -> Translator:
     """A PyTorch model as a translator, without writing it anywhere."""
     text = TranslationText(model.tokenizer, model.target_tokenizer, model.facts, model.max_length)
-    return Translator(describe_translation(model), text, TorchSeq2Seq(model.module, threads or available_cores()))
+    engine = TorchSeq2Seq(model.module, threads or available_cores(), model.facts.suppressed)
+    return Translator(describe_translation(model), text, engine)
 
 
 def describe_translation(model: TranslationModel) -> Manifest:

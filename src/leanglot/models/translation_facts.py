@@ -14,6 +14,7 @@ from leanglot.errors import ModelError
 from leanglot.languages import canonical_or_none, canonical_tag, display_name, pair_tag, script, split_pair
 from leanglot.results.translation import TranslationFacts
 
+TARGET_TOKENIZER: Final = "target_tokenizer.json"
 FAMILIES: Final = ("marian", "m2m_100", "mbart", "t5", "mt5")
 
 _MARIAN_CODE: Final = re.compile(r"^>>(.+)<<$")
@@ -86,9 +87,6 @@ def read_facts(given: Given) -> TranslationFacts:
     )
 
 
-TARGET_TOKENIZER: Final = "target_tokenizer.json"
-
-
 def cache_numbers(module: PreTrainedModel) -> int:
     """Keys and values that one target token adds to the decoder's cache, over all layers."""
     decoder = module.get_decoder()
@@ -157,7 +155,8 @@ def _suppressed(module: PreTrainedModel, end: int) -> tuple[int, ...]:
     generation = module.generation_config
     bad = getattr(generation, "bad_words_ids", None) or ()
     listed = {int(word[0]) for word in bad if len(word) == 1} | set(getattr(generation, "suppress_tokens", None) or ())
-    return tuple(sorted(({int(pad)} if pad is not None else set()) | listed - {end} if pad != end else listed - {end}))
+    padding = set() if pad is None else {int(pad)}
+    return tuple(sorted((listed | padding) - {end}))
 
 
 def _marian(given: Given) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class TranslationText:
             target = targets.pop()
         wanted = self._language(target)
         if source is None:
-            sources = {both[0] for both in pairs if _same(both[1], wanted)}
+            sources = {both[0] for both in pairs if both[1] == wanted}
             if len(sources) == 1:
                 source = sources.pop()
             elif self.facts.telling in {"source-token", "start"} and not pairs:
@@ -147,7 +147,7 @@ class TranslationText:
                 raise DataError(
                     f"The language of the sources was not given, and {wanted} alone does not tell it.", told
                 )
-        if _same(given := self._language(source), wanted):
+        if (given := self._language(source)) == wanted:
             raise DataError(f"Source and target are the same language, {wanted}.", "Give two languages.")
         return self.check_pair(pair_tag(given, wanted))
 
@@ -263,10 +263,6 @@ def _closest(tag: str, known: tuple[str, ...]) -> str | None:
 
 def _does_for(known: str, asked: str) -> bool:
     return _closest(asked, (known,)) is not None
-
-
-def _same(one: str, other: str) -> bool:
-    return one == other
 
 
 def _listed(tags: Sequence[str]) -> str:

@@ -210,9 +210,18 @@ class Translator:
 
 
 def confidence(decoded: Sequence[Decoded]) -> float:
-    """Exponential of the mean log probability per token, end tokens included, over all parts of a text."""
+    """Exponential of the mean log probability per token, end tokens included, over all parts of a text.
+
+    Raises:
+        ModelError: It is no number, because the engine or its weights are broken.
+    """
+    total = sum(each.log_probability for each in decoded)
+    if math.isnan(total):
+        raise ModelError(
+            "The log probability of a translation is no number.", "The weights or the engine are broken: make it again."
+        )
     tokens = sum(len(each.ids) + each.finished for each in decoded)
-    return math.exp(min(0.0, sum(each.log_probability for each in decoded) / max(1, tokens)))
+    return math.exp(min(0.0, total / max(1, tokens)))
 
 
 def translation_facts(manifest: Manifest) -> TranslationFacts:

@@ -144,6 +144,11 @@ def test_the_sentences_it_was_taught(taught):
     assert all(0 < each.confidence <= 1 for each in found)
 
 
+def test_a_model_in_memory_keeps_what_it_was_told_to_suppress(taught):
+    told = replace(taught, facts=taught.facts.model_copy(update={"suppressed": (3, taught.pad_id)}))
+    assert translator_in_memory(told, 1).engine.suppressed == (3, taught.pad_id)
+
+
 def test_no_rows_and_no_threads_left_behind(taught):
     before = torch.get_num_threads()
     engine = TorchSeq2Seq(taught.module, before + 1)

@@ -191,6 +191,11 @@ def test_confidence_is_the_mean_probability_per_token():
     assert confidence([Decoded(np.array([], dtype=np.int64), np.log(0.3), finished=True)]) == pytest.approx(0.3)
 
 
+def test_a_probability_that_is_no_number_is_no_confidence():
+    with pytest.raises(ModelError, match="no number"):
+        confidence([Decoded(np.array([5]), float("nan"), finished=True)])
+
+
 def test_an_artifact_translates_as_its_model_does(model, tmp_path):
     folder = artifact(model, tmp_path / "artifact")
     examples = parallel([("en", "fr")])
