@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from leanglot.results.environment import Environment
+from leanglot.results.records import Environment
 
 _SAMPLES_P95: Final = 130  # fewer tell nothing of a 95th percentile
 

@@ -12,6 +12,7 @@ from onnx import helper
 
 from leanglot.compress.int8 import resolve
 from leanglot.compress.products import layer_name, nothing_to_quantize
+from leanglot.compress.row_products import DOMAIN, RowProducts, row_constants
 from leanglot.compress.weight_only import quantize_blocks
 from leanglot.errors import ModelError, RecipeError
 from leanglot.models.graph import load_skeletons, save_graphs
@@ -19,7 +20,6 @@ from leanglot.runtimes.seq2seq_graphs import DECODER_NAME, ENCODER_NAME, IDS
 from leanglot.techniques import Int8, WeightOnly
 from leanglot.techniques.patterns import kept
 
-_DOMAIN: Final = "com.microsoft"
 _PROJECTION: Final = "lm_head"
 # The widest that fits is taken: 4-bit blocks of 128 multiplied 2.4 times as fast as those of 64 at one row, 1.3 at 16.
 _BLOCKS: Final[tuple[Literal[32, 64, 128], ...]] = (128, 64, 32)
@@ -29,10 +29,10 @@ _IN_INTEGERS: Final = 4  # MatMulNBits' level at which activations are rounded t
 def quantize_seq2seq(source: Path, target: Path, step: Int8, isa: Collection[str]) -> tuple[str, ...]:
     """Quantize the graphs of one folder into another.
 
-    Every linear layer becomes a product in integers with one scale per output, or one per matrix, and the scale of its
-    activations taken from each batch. With ``embeddings`` the word tables become rows of 8 or 4 bits in blocks with a
-    scale each, widened only where they are looked up; where a table is the output projection too, both read the same
-    bytes. Without, the projection is quantized from a copy of its own, and the table stays.
+    Every linear layer becomes a product in integers with one scale per output, or one per matrix, and one scale per row
+    of its activations, so that batch mates change nothing. With ``embeddings`` the word tables become rows of 8 or 4
+    bits in blocks with a scale each, widened only where they are looked up; where a table is the output projection
+    too, both read the same bytes. Without, the projection is quantized from a copy of its own, and the table stays.
 
     Args:
         source: Folder with both graphs, from `export_seq2seq_onnx`; left as it is.
@@ -63,7 +63,7 @@ def quantize_seq2seq(source: Path, target: Path, step: Int8, isa: Collection[str
     work = _Quantizing(step, weights, frozenset(tables), frozenset(spared))
     for model in graphs.values():
         work.rewrite(model)
-    save_graphs(graphs, target, weights | work.made)
+    save_graphs(graphs, target, weights | work.made | row_constants())
     return tuple(dict.fromkeys(work.notes))
 
 
@@ -81,6 +81,7 @@ class _Quantizing:
     def rewrite(self, model: onnx.ModelProto) -> None:
         """Put other operators in place of those that are quantized; a product takes the bias behind it in."""
         biases = _biases(model.graph, self.weights)
+        products = RowProducts()
         nodes: list[onnx.NodeProto] = []
         taken: set[str] = set()
         for node in model.graph.node:
@@ -89,7 +90,7 @@ class _Quantizing:
             if _linear(node, self.weights) and layer_name(node.input[1]) not in self.spared:
                 bias = biases.get(node.output[0])
                 taken |= {bias.name} if bias is not None else set()
-                nodes.append(self._product(node, bias))
+                nodes += self._product(node, bias, products)
             elif node.op_type == "Gemm" and not {_PROJECTION, layer_name(node.input[1])} & self.spared:
                 nodes += self._projection(node)
             elif _looks_up(node, self.tables) and self.step.embeddings and layer_name(node.input[0]) not in self.spared:
@@ -98,17 +99,18 @@ class _Quantizing:
                 nodes.append(node)
         del model.graph.node[:]
         model.graph.node.extend(nodes)
-        model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
+        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
 
-    def _product(self, node: onnx.NodeProto, bias: onnx.NodeProto | None) -> onnx.NodeProto:
+    def _product(
+        self, node: onnx.NodeProto, bias: onnx.NodeProto | None, products: RowProducts
+    ) -> list[onnx.NodeProto]:
         weight = node.input[1]
         names = [f"{weight}_{part}" for part in ("int8", "scale", "zero")]
         if names[0] not in self.made:
             arrays = quantize_columns(self.weights[weight], self.step, layer_name(weight))
             self.made.update(zip(names, arrays, strict=True))
-        inputs = [node.input[0], *names, *([bias.input[1]] if bias is not None else [])]
-        outputs = list((bias or node).output)
-        return helper.make_node("DynamicQuantizeMatMul", inputs, outputs, node.name, domain=_DOMAIN)
+        added, result = (None, node.output[0]) if bias is None else (bias.input[1], bias.output[0])
+        return products.nodes(node, (names[0], names[1], names[2]), added, result)
 
     def _projection(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         values, weight, *bias = node.input
@@ -122,7 +124,7 @@ class _Quantizing:
             [values, *blocks.inputs],
             [product],
             node.name,
-            domain=_DOMAIN,
+            domain=DOMAIN,
             K=width,
             N=rows,
             bits=blocks.bits,
@@ -144,7 +146,7 @@ class _Quantizing:
             [rows, ids, scales, *zeros],
             list(node.output),
             node.name,
-            domain=_DOMAIN,
+            domain=DOMAIN,
             bits=blocks.bits,
             block_size=blocks.size,
             gather_axis=0,

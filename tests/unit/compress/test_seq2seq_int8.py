@@ -11,7 +11,7 @@ from leanglot.export.seq2seq_onnx import export_seq2seq_onnx
 from leanglot.models.graph import DATA_NAME, load_skeletons
 from leanglot.results.manifest import Manifest
 from leanglot.runtimes.onnx_seq2seq import open_engine
-from leanglot.runtimes.seq2seq import Decoding
+from leanglot.runtimes.seq2seq import Decoding, SourceRow
 from leanglot.runtimes.seq2seq_graphs import DECODER_NAME, ENCODER_NAME
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.techniques import Int8
@@ -69,6 +69,22 @@ def test_translates_nearly_as_before(exported, tmp_path, options):
     assert same > 0.8
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_batch_mates_change_nothing(exported, tmp_path, beam):
+    """Neither the other sentences nor their padding: every row has scales of its own."""
+    model, folder = exported
+    quantized(folder, tmp_path, embeddings=True)
+    engine = opened(model, tmp_path)
+    rng = np.random.default_rng(0)
+    start = (model.facts.decoder_start_id,)
+    rows = [SourceRow(rng.integers(4, 40, size=length), start) for length in (3, 17, 5, 30, 9)]
+    decoding = Decoding(beam=beam, max_tokens=16)
+    for row, together in zip(rows, engine.generate(rows, decoding), strict=True):
+        (alone,) = engine.generate([row], decoding)
+        assert alone.ids.tolist() == together.ids.tolist()
+        assert alone.log_probability == pytest.approx(together.log_probability, abs=1e-3)
+
+
 def test_beams_work_on_quantized_graphs(exported, tmp_path):
     model, folder = exported
     quantized(folder, tmp_path, embeddings=True)
@@ -81,7 +97,7 @@ def test_every_linear_layer_is_quantized(exported, tmp_path):
     _, folder = exported
     quantized(folder, tmp_path, embeddings=True)
     kinds = {node.op_type for node in operators(tmp_path)}
-    assert {"DynamicQuantizeMatMul", "MatMulNBits", "GatherBlockQuantized"} <= kinds
+    assert {"MatMulIntegerToFloat", "MatMulNBits", "GatherBlockQuantized"} <= kinds
     assert "Gemm" not in kinds
     _, weights = load_skeletons(tmp_path, FILES)
     large = [
@@ -130,7 +146,7 @@ def test_what_is_kept_stays_in_fp32(exported, tmp_path):
     decoder = onnx.load(str(tmp_path / DECODER_NAME), load_external_data=False)
     kinds = {node.op_type for node in decoder.graph.node}
     assert "Gemm" in kinds
-    assert not kinds & {"DynamicQuantizeMatMul", "MatMulNBits"}
+    assert not kinds & {"MatMulIntegerToFloat", "MatMulNBits"}
 
 
 def test_patterns_that_match_nothing_are_slips(exported, tmp_path):
