@@ -306,7 +306,7 @@ def test_an_impossible_sparsity(sparsity, refused, model, tmp_path):
 
 def test_a_runtime_that_does_not_exist(refused, model, tmp_path):
     message = refused("prune", model, "--out", tmp_path / "run", "--sparsity=0.5", "--runtime", "tensorrt")
-    assert "'pytorch', 'onnxruntime' or 'openvino'" in message
+    assert "'pytorch', 'onnxruntime', 'openvino' or 'ctranslate2'" in message
 
 
 def test_a_folder_that_is_no_run(refused, tmp_path):

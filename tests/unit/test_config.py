@@ -294,7 +294,7 @@ def test_all_faults_of_one_candidate_are_told():
         make_candidate({"name": "a", "runtime": "tflite", "recipe": recipe})
     assert caught.value.message.splitlines() == [
         "The candidate: 3 settings cannot be used:",
-        "  runtime: 'tflite' is not allowed: it should be 'pytorch', 'onnxruntime' or 'openvino'",
+        "  runtime: 'tflite' is not allowed: it should be 'pytorch', 'onnxruntime', 'openvino' or 'ctranslate2'",
         "  recipe[0].embedings: unknown key; did you mean embeddings?",
         "  recipe[1].sparsity: 2 is not allowed: it should be less than 1",
     ]

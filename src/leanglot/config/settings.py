@@ -246,8 +246,6 @@ class RunConfig(BaseModel):
 
     Attributes:
         model: A model folder, or the name of a model on the hub.
-        task: What the model does.
-        translation: How translations are made and judged, for ``task: translation``.
         data: The labelled data; a path alone stands for its file with the usual column names.
         output: The run folder; ``runs/<model name>`` when not given.
         margin: Largest drop per language that counts as harmless, as a fraction: 0.01 is one point.
@@ -268,6 +266,8 @@ class RunConfig(BaseModel):
         training: Examples that candidates are trained on, where a recipe trains: a file like ``data``, whose labels may
             be missing in part. None takes the training split of ``data``. None of them is judged.
         repair: Put layers of quantized candidates that harm a language back to FP32; None leaves them as they are.
+        task: What the model does.
+        translation: How translations are made and judged, for ``task: translation``.
         candidates: The variants to try. The baseline, plain PyTorch in FP32, is always added.
         steps: Measure candidates of several steps after each of them too, and show what each step did.
         costs: What predictions and errors cost; None leaves the candidates without prices.
@@ -279,8 +279,6 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1)
-    task: Task = "text-classification"
-    translation: TranslationConfig = TranslationConfig()
     data: Annotated[DataConfig, BeforeValidator(_data_from_path)]
     output: Path = Field(default_factory=_default_output)
     margin: float = Field(default=0.01, gt=0, lt=1)
@@ -297,6 +295,8 @@ class RunConfig(BaseModel):
     corpus: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
     training: Annotated[DataConfig | None, BeforeValidator(_data_from_path)] = None
     repair: RepairConfig | None = None
+    task: Task = "text-classification"
+    translation: TranslationConfig = TranslationConfig()
     candidates: Annotated[tuple[CandidateConfig, ...], AfterValidator(_unique)] = Field(
         default_factory=_usual_candidates
     )

@@ -125,7 +125,9 @@ def recipe_fault(recipe: Recipe, runtime: Runtime) -> str | None:
     """Says why a recipe cannot be carried out on an engine; None when it can."""
     for step in recipe:
         if runtime not in (able := runtimes_of(step)):
-            return f"{scheme(step)} runs on {_either(able)}, not on {runtime}"
+            # Whether the model translates is not known here; no classifier's owner is sent to CTranslate2.
+            told = [each for each in able if each != "ctranslate2"] or able
+            return f"{scheme(step)} runs on {_either(told)}, not on {runtime}"
     quantizing = [isinstance(step, Quantization) for step in recipe]
     if any(quantizing[:-1]):
         step = recipe[quantizing.index(True)]

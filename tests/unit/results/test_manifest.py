@@ -94,7 +94,7 @@ def test_another_schema_needs_another_leanglot(artifact, version):
     ("field", "value"),
     [
         ("runtime", "a runtime of tomorrow"),
-        ("task", "translation"),
+        ("task", "speech"),
         ("max_length", 2),
         ("pad_id", -1),
         ("labels", "lights"),
