@@ -74,7 +74,7 @@ def make_translation_artifact(
         RecipeError: A step does not fit the model or the engine, or lacks the sentences it learns from.
     """
     runtime = candidate.runtime
-    fault = recipe_fault(candidate.recipe, runtime) or task_fault(candidate.recipe, runtime, "translation")
+    fault = task_fault(candidate.recipe, runtime, "translation") or recipe_fault(candidate.recipe, runtime)
     if fault is not None:
         raise RecipeError(f"{fault[:1].upper()}{fault[1:]}.", "Leave it out.")
     on_model = tuple(step for step in candidate.recipe if not isinstance(step, Quantization))
