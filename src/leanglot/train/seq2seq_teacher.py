@@ -18,7 +18,7 @@ from leanglot.results.storage import storage_errors
 from leanglot.runtimes.seq2seq import Decoded, Decoding, SourceRow
 from leanglot.runtimes.translator import Translator
 
-_PART: Final = 2048
+_PART: Final = 512
 _BATCH_TOKENS: Final = 4096
 
 
