@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from leanglot.cli import main
+from tiny_translators import make_translator, parallel
 
 # What is too much for a tiny model: layers of a student, and minutes of a search.
 _LESS = {"6": "1", "30m": "20s"}
@@ -41,6 +42,12 @@ def workplace(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPa
     texts = [{"text": f"{row['text']} filler-1", "language": row["language"]} for row in rows]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts), encoding="utf-8")
     shutil.copy(folder / "train.jsonl", folder / "log.jsonl")
+    make_translator(folder / "my-translator", "marian", steps=40, width=32)
+    columns = parallel()
+    rows = zip(columns.sources, columns.references, columns.source_languages, columns.target_languages, strict=True)
+    names = ("source", "target", "source_language", "target_language")
+    lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in rows]
+    (folder / "parallel.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, block in zip(("run.yaml", "costs.yaml"), blocks("yaml"), strict=True):
         (folder / name).write_text(block, encoding="utf-8")
     return folder
@@ -53,7 +60,7 @@ def test_the_readme_shows_every_step():
         *("trim-vocabulary", "prune", "distil", "search-sparsity"),
         *("repair", "sweep", "report", "recommend", "doctor"),
         *("route", "gate", "compare", "card", "profile"),
-        *("serve", "monitor"),
+        *("serve", "monitor", "translate"),
     }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def gate(
     seed: Seed = 0,
     allow_pickle: AllowPickle = False,
     metric: Metric = "chrf",
-    beam: Beam = 1,
+    beam: Beam = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide whether CANDIDATE may take the place of BASELINE, in every language.

@@ -31,7 +31,7 @@ def search_limits(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the search.", metavar="FOLDER")] = Path(
         "runs/limits"
     ),
-    beam: Beam = 1,
+    beam: Beam = None,
     alpha: Alpha = 0.05,
     limit: Limit = None,
     seed: Seed = 0,
@@ -56,7 +56,7 @@ def search_limits(
     rule = LimitRule(make_translation(metric, beam).metric, max_drop, alpha, seed)
     asked: Any = tuple(kind.strip() for kind in kinds.split(",") if kind.strip())
     learnt = None if training is None else read_parallel_training(training)
-    plan = LimitPlan(asked, rule, beam, learnt, recipe[0])
+    plan = LimitPlan(asked, rule, beam or 1, learnt, recipe[0])
     examples, notes = read_parallel(data)
     examples = examples if limit is None else sample_per_pair(examples, limit, seed)
     loaded = load_translation_model(resolve_model(model, allow_pickle=allow_pickle), allow_pickle=allow_pickle)

@@ -54,7 +54,7 @@ def evaluate(
     allow_pickle: AllowPickle = False,
     save_baseline: SaveBaseline = False,
     metric: Metric = "chrf",
-    beam: Beam = 1,
+    beam: Beam = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure quality by language, or by language pair; with --against, judge every one of them."""
@@ -100,7 +100,7 @@ def benchmark(
     seed: Seed = 0,
     allow_pickle: AllowPickle = False,
     quick: Quick = False,
-    beam: Beam = 1,
+    beam: Beam = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure latency, throughput, cold start, memory and size; with --against, in turns with that one."""

@@ -79,7 +79,9 @@ LogFolder = Annotated[
     Path, typer.Option(help="Folder of that log, where MLFLOW_TRACKING_URI names no server.", metavar="FOLDER")
 ]
 Metric = Annotated[str, typer.Option(help="Of a translation model's verdicts: chrf or bleu.", metavar="NAME")]
-Beam = Annotated[int, typer.Option(min=1, max=32, help="Beam width of a translation model; 1 is greedy.")]
+Beam = Annotated[
+    int | None, typer.Option(min=1, max=32, help="Beam width of a translation model, its own by default; 1 is greedy.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 TargetIsa = Annotated[
     str | None,

@@ -43,7 +43,7 @@ def make_setting(
     return Setting(data=source, threads=threads, limit=limit, seed=seed, allow_pickle=allow_pickle)
 
 
-def make_translation(metric: str, beam: int) -> "TranslationConfig":
+def make_translation(metric: str, beam: int | None) -> "TranslationConfig":
     """How a translation model is searched and judged.
 
     Raises:

@@ -135,7 +135,7 @@ def optimize(
     log_folder: LogFolder = Path("runs/logs"),
     allow_pickle: AllowPickle = False,
     metric: Metric = "chrf",
-    beam: Beam = 1,
+    beam: Beam = None,
     quick: Quick = False,
 ) -> None:
     """Measure, compress, judge every language and recommend; CONFIG.yaml, or MODEL with --data."""

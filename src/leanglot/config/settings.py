@@ -124,17 +124,17 @@ class TranslationConfig(BaseModel):
 
     Attributes:
         metric: What the verdicts are in: ``chrf``, which needs no tokenizer and suits every script, or ``bleu``.
-        beam: Beam width; 1 is greedy.
-        length_penalty: Exponent of the length that a beam's score is divided by.
+        beam: Beam width; 1 is greedy, None takes the model's own.
+        length_penalty: Exponent of the length that a beam's score is divided by; None takes the model's own.
         max_tokens: Most tokens of a translation; None takes the model's limit.
-        cache: Keep keys and values of earlier tokens; off, the baseline is measured as a user without it would.
+        cache: Keep keys and values of earlier tokens; off, PyTorch is measured as a user without it would run it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: MetricName = "chrf"
-    beam: int = Field(default=1, strict=True, ge=1, le=32)
-    length_penalty: float = Field(default=1.0, ge=0, le=10)
+    beam: int | None = Field(default=None, strict=True, ge=1, le=32)
+    length_penalty: float | None = Field(default=None, ge=0, le=10)
     max_tokens: int | None = Field(default=None, strict=True, ge=2, le=4096)
     cache: bool = Field(default=True, strict=True)
 

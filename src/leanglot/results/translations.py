@@ -1,6 +1,5 @@
 """Stored translations: what a model made of each sentence, with what corpus scores are computed from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,5 +49,3 @@ class Translations:
         """Ascending positions of each pair's sentences; the pairs come in alphabetical order."""
         pairs = np.asarray(self.pair, dtype=np.str_)
         return {str(pair): np.flatnonzero(pairs == pair) for pair in np.unique(pairs)}
-
-

@@ -108,8 +108,9 @@ def decoding_of(translator: Translator, settings: TranslationConfig) -> Decoding
     own = translator.decoding
     return replace(
         own,
-        beam=settings.beam,
-        length_penalty=settings.length_penalty,
-        cache=settings.cache,
+        beam=own.beam if settings.beam is None else settings.beam,
+        length_penalty=own.length_penalty if settings.length_penalty is None else settings.length_penalty,
+        # Without a cache is how some run PyTorch; the other engines have no reason to.
+        cache=settings.cache or translator.manifest.runtime != "pytorch",
         max_tokens=own.max_tokens if settings.max_tokens is None else min(own.max_tokens, settings.max_tokens),
     )

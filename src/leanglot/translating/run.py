@@ -1,6 +1,7 @@
 """The run of a translation model: measure the baseline, make and measure candidates, judge every pair, recommend."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePath
 
@@ -59,6 +60,7 @@ def optimize_translation(config: RunConfig, observer: Observer | None = None, ef
         baseline = try_baseline(bench)
         candidates = [try_candidate(bench, candidate, baseline) for candidate in config.candidates]
         judged = judge_all(config, bench, baseline, candidates)
+        metric = metric_record(config.translation.metric, sorted(set(exam.examples.pairs)))
         report = RunReport(
             created_at=datetime.now(UTC),
             environment=bench.environment,
@@ -66,10 +68,10 @@ def optimize_translation(config: RunConfig, observer: Observer | None = None, ef
             model=model.name,
             margin=config.margin,
             alpha=config.alpha,
-            metric=metric_record(config.translation.metric, sorted(set(exam.examples.pairs))),
+            metric=metric,
             baseline=BASELINE_NAME,
             candidates=judged,
-            recommendations=recommend(judged, strict=config.strict),
+            recommendations=recommend(judged, strict=config.strict, metric=metric),
         )
         report = price_finished(report, folder.path, config)
         folder.write_report(report)
@@ -78,11 +80,13 @@ def optimize_translation(config: RunConfig, observer: Observer | None = None, ef
 
 
 def load_model(config: RunConfig) -> TranslationModel:
-    """The model that the run starts from."""
+    """The model that the run starts from; what is made of it will search as the settings say."""
     folder = resolve_model(config.model, allow_pickle=config.allow_pickle)
-    return load_translation_model(
+    model = load_translation_model(
         folder, name=PurePath(config.model).name, allow_pickle=config.allow_pickle, max_length=config.max_length
     )
+    asked = config.translation.model_dump(include={"beam", "length_penalty"}, exclude_none=True)
+    return replace(model, facts=model.facts.model_copy(update=asked))
 
 
 def set_up(

@@ -173,6 +173,7 @@ def _made_key(bench: TranslationBench, config: CandidateConfig) -> str:
     return key_of(
         bench.model.source,
         bench.model.max_length,
+        bench.model.facts,
         config,
         making.isa,
         versions(config.runtime),

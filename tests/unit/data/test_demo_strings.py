@@ -36,7 +36,7 @@ def test_strings_are_aligned_by_key_in_every_direction(data):
         for part in (data.train, data.valid, data.test)
         for s, t, pair in zip(part.sources, part.references, part.pairs, strict=True)
     }
-    assert ("Door b​".replace("​", "bb on"), "Tür bbb on", "en→de") in rows
+    assert ("Door bbb on", "Tür bbb on", "en→de") in rows
     assert ("Tür bbb on", "Door bbb on", "de→en") in rows
     assert {pair for *_, pair in rows} == {"en→de", "en→ja", "en→zh", "de→en"}
     assert data.train.groups is not None
@@ -79,7 +79,7 @@ def test_the_directions_are_enough():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Turn {name} off!", "turn {entity} OFF"), ("Port 2", "Port 3"), ("Ｗi-Fi", "wi fi")],
+    [("Turn {name} off!", "turn {entity} OFF"), ("Port 2", "Port 3"), ("\uff37i-Fi", "wi fi")],
 )
 def test_guises_of_one_string_are_recognized(one, other):
     assert bare(one) == bare(other)

@@ -75,12 +75,13 @@ def test_the_median_of_the_repetitions_counts(answers, tmp_path):
     assert (measured.seconds, measured.peak_rss_bytes, measured.repetitions) == (2.0, 500, 3)
     command, request = answers[0]
     assert command == [sys.executable, "-P", "-m", "leanglot.measure.cold_start"]
-    assert request == {"folder": str(tmp_path), "text": TEXT, "threads": 2, "allow_pickle": False}
+    assert request == {"folder": str(tmp_path), "text": TEXT, "threads": 2, "allow_pickle": False, "pair": None}
 
 
 @pytest.mark.parametrize("subject", ["onnx_artifact", "tiny_model"])
 def test_the_process_reports_its_own_age_and_peak(request, monkeypatch, capsys, subject):
-    asked = {"folder": str(request.getfixturevalue(subject)), "text": TEXT, "threads": 1, "allow_pickle": False}
+    folder = str(request.getfixturevalue(subject))
+    asked = {"folder": folder, "text": TEXT, "threads": 1, "allow_pickle": False, "pair": None}
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(asked)))
     cold_start._answer_once()
     answer = json.loads(capsys.readouterr().out)
