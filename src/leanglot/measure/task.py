@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from leanglot.results.manifest import is_artifact, read_manifest
+from leanglot.results.manifest import is_artifact, parse_manifest
 from leanglot.techniques import Task
 
 
@@ -14,7 +14,7 @@ def task_of(folder: Path) -> Task:
         ModelError: The folder holds an artifact that is damaged.
     """
     if is_artifact(folder):
-        return read_manifest(folder).task
+        return parse_manifest(folder).task
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
