@@ -1,11 +1,13 @@
 """What the stages of a candidate's way through a run leave behind."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from leanglot.config import CandidateConfig
+from leanglot.errors import StorageError
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.predictions import Predictions
@@ -127,3 +129,16 @@ class Failed:
 
     config: CandidateConfig
     reason: str
+
+
+def failed_by(error: Exception, config: CandidateConfig) -> Failed:
+    """What the report says of a candidate that an error ended."""
+    return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
+
+
+def disk_full(run: Path) -> StorageError:
+    """The error that ends a run, since a full disk would stop every other candidate too."""
+    return StorageError(
+        f"No space is left on the disk that holds {run}.",
+        "Free some and run the same command again: finished candidates are kept.",
+    )

@@ -43,7 +43,7 @@ from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
 from leanglot.runtimes.text_facts import text_facts, unknown_id
-from leanglot.stages import AbandonedError, Evaluated, Failed, Made, Parity, Remembered, Trial
+from leanglot.stages import AbandonedError, Evaluated, Failed, Made, Parity, Remembered, Trial, disk_full, failed_by
 from leanglot.techniques.support import learns_from_texts, makes_zeros, trains, trims
 
 _INVARIANCE_TEXTS: Final = 24
@@ -179,12 +179,9 @@ def try_candidate(
         raise
     except Exception as error:  # engines raise anything; the reason goes into the report
         if is_full(error):
-            raise StorageError(
-                f"No space is left on the disk that holds {bench.folder.path}.",
-                "Free some and run the same command again: finished candidates are kept.",
-            ) from error
+            raise disk_full(bench.folder.path) from error
         bench.observer.enter(config.name, "failed")
-        return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
+        return failed_by(error, config)
 
 
 def forget_disturbed(bench: Bench, trial: Trial) -> None:

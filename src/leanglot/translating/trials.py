@@ -29,7 +29,7 @@ from leanglot.results.translation_store import read_translations, write_translat
 from leanglot.results.translations import Translations
 from leanglot.runtimes.loading import load_translator
 from leanglot.runtimes.translator import Translator
-from leanglot.stages import Evaluated, Failed, Made
+from leanglot.stages import Evaluated, Failed, Made, disk_full, failed_by
 from leanglot.techniques.support import trains, trims
 from leanglot.translating.exam import TranslationExam
 from leanglot.translating.making import TranslationMaking, make_translation_artifact
@@ -156,12 +156,9 @@ def try_candidate(
         raise
     except Exception as error:  # engines raise anything; the reason goes into the report
         if is_full(error):
-            raise StorageError(
-                f"No space is left on the disk that holds {bench.folder.path}.",
-                "Free some and run the same command again: finished candidates are kept.",
-            ) from error
+            raise disk_full(bench.folder.path) from error
         bench.observer.enter(config.name, "failed")
-        return Failed(config, f"{type(error).__name__}: {str(error)[:500]}")
+        return failed_by(error, config)
 
 
 def _made_key(bench: TranslationBench, config: CandidateConfig) -> str:
