@@ -66,7 +66,7 @@ def route(
     save: Annotated[bool, typer.Option("--save", help="Put the routing into the run's report.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find who should answer which language, and write a router; --data is what the run judged."""
+    """Find who should answer which language or pair, and write a router; --data is what the run judged."""
     from rich.console import Group
 
     from leanglot.config import make_data
@@ -82,6 +82,12 @@ def route(
         )
     if detect is False and texts is not None:
         raise ConfigError("--texts has no effect with --no-detect.", "Leave one of them out.")
+    report, folder = read_report(run), run.parent if run.is_file() else run
+    if report.metric is not None and (given or detect):
+        raise ConfigError(
+            "The run is of a translation model, whose callers always tell the language pair: there is none to detect.",
+            "Leave out --texts, --data and --detect.",
+        )
     limits = _limits(
         max_p95_ms=max_p95_ms,
         max_memory_bytes=None if max_memory_mb is None else round(max_memory_mb * 1e6),
@@ -92,7 +98,6 @@ def route(
     )
     columns = column_names(text_column, label_column, language_column, group_column, split_column)
     sources = [None if path is None else make_data({"path": path, "columns": columns}) for path in (data, texts)]
-    report, folder = read_report(run), run.parent if run.is_file() else run
     prices = costs_of(costs, normalize_traffic=normalize_traffic)
     material = material_from(limits, prices, sources[0], sources[1], limit, seed)
     console = output()

@@ -15,7 +15,10 @@ from leanglot.errors import DataError
 
 if TYPE_CHECKING:
     from leanglot.runtimes.seq2seq import Decoding
+    from leanglot.runtimes.translation_router import TranslationRouter
     from leanglot.runtimes.translator import Translation, Translator
+
+    AnyTranslator = Translator | TranslationRouter
 
 _AT_ONCE: Final = 256  # lines of a pipe that are translated together
 
@@ -44,12 +47,13 @@ def translate(
         bool, typer.Option("--json", help="One JSON object per text, with confidence and counts.")
     ] = False,
 ) -> None:
-    """Translate texts with an artifact or a model folder; a pipe gets one line for each of its lines."""
-    from leanglot.measure.translation_subject import open_translator
+    """Translate texts with an artifact, a router or a model folder; a pipe gets one line for each of its lines."""
+    from leanglot.measure.translation_subject import open_any_translator
     from leanglot.models.hub import resolve_model
 
-    translator = open_translator(resolve_model(model, allow_pickle=allow_pickle), threads, allow_pickle=allow_pickle)
-    pair = translator.text.pair_of(source, to)
+    folder = resolve_model(model, allow_pickle=allow_pickle)
+    translator = open_any_translator(folder, threads, allow_pickle=allow_pickle)
+    pair = translator.pair_of(source, to)
     decoding = _decoding(translator, beam, max_tokens)
     with stoppable(lambda: "What was translated is above."):
         if texts:
@@ -67,7 +71,7 @@ def translate(
             done += len(lines)
 
 
-def _decoding(translator: "Translator", beam: int | None, max_tokens: int | None) -> "Decoding":
+def _decoding(translator: "AnyTranslator", beam: int | None, max_tokens: int | None) -> "Decoding":
     """The model's own search, with what was asked for."""
     from dataclasses import replace
 
@@ -76,7 +80,7 @@ def _decoding(translator: "Translator", beam: int | None, max_tokens: int | None
 
 
 def _pass_on(
-    translator: "Translator", place: tuple[int, Sequence[str]], pair: str, decoding: "Decoding", *, as_json: bool
+    translator: "AnyTranslator", place: tuple[int, Sequence[str]], pair: str, decoding: "Decoding", *, as_json: bool
 ) -> None:
     """Translate some lines of a pipe; what is blank stays blank."""
     done, lines = place

@@ -112,6 +112,11 @@ def _answer_once() -> None:
 
 def _translate_once(folder: Path, request: Mapping[str, Any]) -> None:
     """An artifact is opened as whoever serves it would, without PyTorch where its engine is another."""
+    if is_router(folder):
+        from leanglot.runtimes.translation_router import load_translation_router
+
+        load_translation_router(folder, request["threads"]).warm(request["text"], request["pair"])
+        return
     if is_artifact(folder):
         from leanglot.runtimes.loading import load_translator
 

@@ -18,14 +18,23 @@ def open_subject(folder: Path, threads: int | None = None, *, allow_pickle: bool
     Raises:
         ModelError: The folder is neither.
     """
-    if is_router(folder):
-        raise ModelError(
-            f"{folder} is a router over several artifacts, and this takes one at a time.",
-            f"Give one of its variants, such as {folder / VARIANTS / 'NAME'}; evaluate and load take the router.",
-        )
+    refuse_router(folder)
     if is_artifact(folder):
         return load(folder, threads)
     return in_memory(load_text_classifier(folder, allow_pickle=allow_pickle), threads)
+
+
+def refuse_router(folder: Path) -> None:
+    """Refuses a router where one artifact is due.
+
+    Raises:
+        ModelError: It is one.
+    """
+    if is_router(folder):
+        raise ModelError(
+            f"{folder} is a router over several artifacts, and this takes one at a time.",
+            f"Give one of its variants, such as {folder / VARIANTS / 'NAME'}; evaluate and serve take the router.",
+        )
 
 
 def in_memory(model: TextClassifier, threads: int | None = None) -> Classifier:

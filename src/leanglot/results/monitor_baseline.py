@@ -174,9 +174,10 @@ def _of_router(folder: Path) -> MonitorBaseline | None:
             languages[tag] = own.languages[tag]
     return MonitorBaseline(
         name=manifest.name,
-        labels=manifest.labels,
+        labels=OUTCOMES if manifest.task == "translation" else manifest.labels,
         data=", ".join(dict.fromkeys(part.data for part in stored.values())),
         languages=languages,
+        task=manifest.task,
     )
 
 

@@ -1,6 +1,6 @@
 """The manifest of a router, ``leanglot-router.json``: which variant answers which language, and how one is told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from leanglot.config import name_fault
 from leanglot.errors import DataError, ModelError
-from leanglot.languages import canonical_tag
+from leanglot.languages import PAIR_ARROW, canonical_tag, split_pair
 from leanglot.results.manifest import MANIFEST_NAME, file_digest
+from leanglot.techniques import Task
 
 ROUTER_NAME: Final = "leanglot-router.json"
 ROUTER_VERSION: Final = 1
@@ -76,9 +77,9 @@ class RouterManifest(BaseModel):
         schema_version: Version of this layout.
         task: What the variants do.
         name: Name of the run or model that it came from.
-        labels: Class names, the same and in the same order in all variants.
+        labels: Class names, the same and in the same order in all variants; none where they translate.
         variants: Names of the variants, the safest first; each is a whole artifact in ``variants/<name>``.
-        languages: Language to variant.
+        languages: Language, or language pair, to variant.
         fallback: Variant for languages that are unknown.
         identifier: How languages are told where the caller does not; None where they are not.
         files: SHA-256 of each file in the folder, the manifest itself excepted.
@@ -87,9 +88,9 @@ class RouterManifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = ROUTER_VERSION
-    task: Literal["text-classification"] = "text-classification"
+    task: Task = "text-classification"
     name: str
-    labels: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[str, ...] = ()
     variants: tuple[Folder, ...] = Field(min_length=1)
     languages: dict[Tag, str]
     fallback: str
@@ -102,22 +103,41 @@ class RouterManifest(BaseModel):
             raise ValueError(f"no variant is called {', '.join(unknown)}; variants are {', '.join(self.variants)}")
         if len(set(self.variants)) < len(self.variants):
             raise ValueError("a variant is named twice")
+        translates = self.task == "translation"
+        if translates == bool(self.labels):
+            raise ValueError("a router of classifiers has labels, and one of translation models has none")
+        if translates and self.identifier is not None:
+            raise ValueError("a router of translation models is told the languages")
+        if strange := [tag for tag in self.languages if (split_pair(tag) is not None) != translates]:
+            raise ValueError(f"{strange[0]} is {'no' if translates else 'a'} language pair")
         return self
 
 
 def variant_for(tag: str | None, languages: Mapping[str, str], fallback: str) -> str:
     """The variant that answers a language: its own, else that of its nearest wider one, else the fallback.
 
+    Of a language pair the target is widened first: ``en-US→de-AT`` goes where ``en-US→de`` does, then ``en→de-AT``,
+    then ``en→de``.
+
     Args:
         tag: A canonical tag; None where the language is unknown.
         languages: Language to variant.
         fallback: Variant for languages that are unknown.
     """
+    if tag is None:
+        return fallback
+    return next((languages[wide] for wide in _wider(tag) if wide in languages), fallback)
+
+
+def _wider(tag: str) -> Iterator[str]:
+    """The tag itself and those of wider languages, the nearest first."""
+    if (pair := split_pair(tag)) is not None:
+        for source in _wider(pair[0]):
+            yield from (f"{source}{PAIR_ARROW}{target}" for target in _wider(pair[1]))
+        return
     while tag:
-        if tag in languages:
-            return languages[tag]
+        yield tag
         tag = tag.rpartition("-")[0]
-    return fallback
 
 
 def is_router(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from leanglot.errors import ModelError, RunError
 from leanglot.results.atomic import atomic_folder, remove_leftovers
-from leanglot.results.manifest import MANIFEST_NAME, read_manifest
+from leanglot.results.manifest import MANIFEST_NAME, Manifest, read_manifest
 from leanglot.results.router_manifest import (
     ROUTER_NAME,
     VARIANTS,
@@ -38,25 +38,22 @@ def write_router(
         folder: The router's place.
         name: Name of the run or model it comes from.
         artifacts: Folder of each variant's artifact, the safest first.
-        languages: Language to variant.
+        languages: Language, or language pair, to variant.
         fallback: Variant for unknown languages.
         identifier: Tells languages; None where nothing does.
 
     Raises:
-        ModelError: An artifact is missing or damaged, or the variants answer with other labels.
+        ModelError: An artifact is missing or damaged, or the variants do something else, or answer with other labels.
         StorageError: The place cannot be written.
     """
     manifests = {variant: read_manifest(artifact) for variant, artifact in artifacts.items()}
-    labels = manifests[fallback].labels
+    first = manifests[fallback]
     for variant, own in manifests.items():
-        if own.labels != labels:
-            raise ModelError(
-                f"{variant} answers with other labels, or in another order, than {fallback}.",
-                "All variants of a router need the same labels in the same order.",
-            )
+        _check_alike(variant, own, fallback, first)
     manifest = RouterManifest(
+        task=first.task,
         name=name,
-        labels=labels,
+        labels=first.labels,
         variants=tuple(artifacts),
         languages=dict(languages),
         fallback=fallback,
@@ -70,6 +67,26 @@ def write_router(
         if identifier is not None:
             save_identifier(building, identifier)
         return write_router_manifest(building, manifest)
+
+
+def _check_alike(variant: str, own: Manifest, fallback: str, first: Manifest) -> None:
+    """Refuses a variant that does something else than the fallback.
+
+    Raises:
+        ModelError: It does.
+    """
+    if own.task != first.task:
+        raise ModelError(f"{variant} is for {own.task}, and {fallback} for {first.task}.", "Route one run at a time.")
+    if own.labels != first.labels:
+        raise ModelError(
+            f"{variant} answers with other labels, or in another order, than {fallback}.",
+            "All variants of a router need the same labels in the same order.",
+        )
+    pairs = [() if each.translation is None else each.translation.pairs for each in (own, first)]
+    if set(pairs[0]) != set(pairs[1]):
+        raise ModelError(
+            f"{variant} translates other language pairs than {fallback}.", "All variants of a router need the same."
+        )
 
 
 def check_router_place(folder: Path, *, force: bool) -> None:

@@ -7,25 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from leanglot.config import Costs
 from leanglot.config.deciding import RoutingConfig
 from leanglot.data.examples import Examples
 from leanglot.data.pool import TextPool
 from leanglot.decide.routing import Question, Routed, route
-from leanglot.decide.routing_detection import detection_shares, routed_correct, routes_of, spread_value
-from leanglot.decide.verdict import judge
+from leanglot.decide.routing_detection import detection_shares, routes_of, spread_value
 from leanglot.errors import DataError, RunError
 from leanglot.measure.cold_start import measure_cold_start
-from leanglot.pricing import stored_answers
+from leanglot.pricing import stored_answers, stored_failures
 from leanglot.results.folder import RunFolder, inside
 from leanglot.results.predictions import Predictions
-from leanglot.results.records import RunReport, Verdict
+from leanglot.results.records import RunReport
 from leanglot.results.router_manifest import IDENTIFIER_FILE
 from leanglot.results.routing import Detection, RoutingFacts
 from leanglot.routing.artifact import write_router
+from leanglot.routing.outcome import Outcome, outcome_of
 from leanglot.runtimes.identifier import Identifier
 from leanglot.train.identify import FEWEST_TEXTS, Learned, Lessons, learn
 
@@ -83,7 +80,7 @@ def decide(report: RunReport, folder: Path, material: Material) -> Decision:
         DataError: The examples are not those that the run judged.
         RunError: The baseline's answers are missing.
     """
-    predictions, _ = stored_answers(report, folder)
+    predictions, _ = (stored_answers if report.metric is None else stored_failures)(report, folder)
     _check_examples(report, material.examples)
     routed = route(
         Question(
@@ -96,10 +93,14 @@ def decide(report: RunReport, folder: Path, material: Material) -> Decision:
         )
     )
     telling = _learned(material, report)
-    facts = _facts(routed, report, predictions, material, telling.notes)
+    routes = routes_of(predictions[report.baseline].language, routed)
+    outcome = outcome_of(routes, predictions, report, folder, material.seed)
+    facts = _facts(routed, outcome, material, telling.notes)
     if telling.learned is None:
         return Decision(routed, None, facts)
     changes = _detected(telling.learned, telling.told, routed, report, predictions, material)
+    if telling.told is not None:
+        changes |= _with_detection(telling.told, routed, report, folder, predictions)
     return Decision(routed, telling.learned.identifier, facts.model_copy(update=changes))
 
 
@@ -125,7 +126,8 @@ def write_decision(decision: Decision, report: RunReport, folder: Path, out: Pat
         out, report.model, artifacts, decision.routed.assignment, decision.routed.fallback, decision.identifier
     )
     text = "leanglot"
-    started = measure_cold_start(out, text, None, repetitions=1)
+    pair = None if report.metric is None else min(report.data.examples)
+    started = measure_cold_start(out, text, None, repetitions=1, pair=pair)
     changes: dict[str, object] = {"memory_bytes": started.peak_rss_bytes, "memory_measured": True}
     limit = decision.facts.config.max_memory_bytes
     if limit is not None and started.peak_rss_bytes > limit:
@@ -169,7 +171,7 @@ class _Telling:
 def _learned(material: Material, report: RunReport) -> _Telling:
     """The identifier that the material allows for."""
     examples, pool = material.examples, material.pool
-    if not material.config.detect:
+    if not material.config.detect or report.metric is not None:
         return _Telling()
     if len(report.data.examples) < 2:
         return _Telling(notes=("There is no language identifier: one language needs none.",))
@@ -195,16 +197,7 @@ def _lacking(report: RunReport, learned: Learned) -> tuple[str, ...]:
     return (told,) if lacking else ()
 
 
-def _facts(
-    routed: Routed,
-    report: RunReport,
-    predictions: dict[str, Predictions],
-    material: Material,
-    notes: tuple[str, ...],
-) -> RoutingFacts:
-    answers = predictions[report.baseline]
-    routes = routes_of(answers.language, routed)
-    correct = routed_correct(routes, predictions)
+def _facts(routed: Routed, outcome: Outcome, material: Material, notes: tuple[str, ...]) -> RoutingFacts:
     saving = None if routed.single_value is None else routed.single_value - routed.value
     return RoutingFacts(
         config=material.config,
@@ -221,17 +214,11 @@ def _facts(
         saving=saving,
         honest_saving=routed.honest_saving,
         memory_bytes=routed.memory_bytes,
-        accuracy=float(correct.mean()),
-        verdicts=_verdicts(answers, correct, report),
+        accuracy=outcome.quality,
+        verdicts=outcome.verdicts,
         reasons=routed.reasons,
         excluded=routed.excluded,
         notes=(*routed.notes, *notes),
-    )
-
-
-def _verdicts(baseline: Predictions, correct: NDArray[np.bool_], report: RunReport) -> dict[str, Verdict]:
-    return judge(
-        baseline.correct, correct, baseline.language, margin=report.margin, alpha=report.alpha, groups=baseline.group
     )
 
 
@@ -264,15 +251,19 @@ def _detected(
         threshold=info.threshold,
         text_p50_ms=_text_p50_ms(learned.identifier, texts[:_TIMED_TEXTS]),
     )
-    if told is None:
-        return {"detection": detection}
+    return {"detection": detection}
+
+
+def _with_detection(
+    told: tuple[str | None, ...], routed: Routed, report: RunReport, folder: Path, predictions: dict[str, Predictions]
+) -> dict[str, object]:
+    """What the system does when languages are detected, for the record."""
     routes = routes_of(told, routed)
-    correct = routed_correct(routes, predictions)
+    outcome = outcome_of(routes, predictions, report, folder)
     return {
-        "detection": detection,
-        "detected_accuracy": float(correct.mean()),
-        "detected_verdicts": _verdicts(answers, correct, report),
-        "detected_value": spread_value(routes, answers.language, correct, routed),
+        "detected_accuracy": outcome.quality,
+        "detected_verdicts": outcome.verdicts,
+        "detected_value": spread_value(routes, predictions[report.baseline].language, outcome.correct, routed),
     }
 
 

@@ -42,7 +42,7 @@ def route_run(
 
 
 def route_finished(
-    report: RunReport, folder: Path, config: RunConfig, examples: Examples
+    report: RunReport, folder: Path, config: RunConfig, examples: Examples | None
 ) -> tuple[RunReport, LeanglotError | None]:
     """Route a run that has just ended, where its settings ask for it, into ``router`` in its folder.
 
@@ -50,7 +50,7 @@ def route_finished(
         report: The run.
         folder: Its folder.
         config: Its settings.
-        examples: What it judged.
+        examples: What it judged; None for a translation run, which has no languages to detect.
 
     Returns:
         The report with the routing, and why there is none where that went wrong: all that work is written first.
@@ -59,7 +59,8 @@ def route_finished(
         return report, None
     try:
         named = config.calibration or config.training
-        pool = find_pool(named, config.data, set(examples.texts)) if config.routing.detect else None
+        detects = config.routing.detect and examples is not None
+        pool = find_pool(named, config.data, set(examples.texts)) if detects and examples is not None else None
         material = Material(config.routing, config.costs, examples, pool, config.seed)
         decision = decide(report, folder, material)
         return with_routing(report, write_decision(decision, report, folder, folder / ROUTER_FOLDER)), None

@@ -17,6 +17,7 @@ from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS
 from leanglot.runtimes.classifier import Classifier, Prediction, checked_texts
 from leanglot.runtimes.identifier import Identifier, load_identifier
 from leanglot.runtimes.loading import load
+from leanglot.runtimes.variants import answered_by_variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,11 @@ class Router:
             DataError: A text or a tag cannot be used, or they are not equally many.
         """
         texts = checked_texts(texts)
-        routes = self.routes(texts, languages)
-        answers: dict[int, Prediction] = {}
-        for name in dict.fromkeys(routes):
-            places = [place for place, route in enumerate(routes) if route == name]
-            own = self.classifiers[name].predict([texts[place] for place in places], batch_tokens)
-            answers.update(zip(places, own, strict=True))
-        return [answers[place] for place in range(len(texts))]
+
+        def answer(name: str, places: list[int]) -> list[Prediction]:
+            return self.classifiers[name].predict([texts[place] for place in places], batch_tokens)
+
+        return answered_by_variant(self.routes(texts, languages), answer)
 
     def routes(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[str]:
         """Name of the variant that answers each text.
@@ -111,6 +110,8 @@ def load_router(router: str | Path, threads: int | None = None, *, verify: bool 
     """
     folder = Path(router)
     manifest = read_router_manifest(folder)
+    if manifest.task == "translation":
+        raise ModelError(f"{folder} is a router of translation models.", "Load it with: leanglot.load(FOLDER)")
     if verify:
         verify_router(folder, manifest)
     identifier = None if manifest.identifier is None else load_identifier(folder, manifest.identifier)

@@ -60,6 +60,14 @@ class Translator:
         facts = self.facts
         return Decoding(beam=facts.beam, length_penalty=facts.length_penalty, max_tokens=facts.max_target)
 
+    def pair_of(self, source: str | None, target: str | None) -> str:
+        """The pair of two languages; see `TranslationText.pair_of`."""
+        return self.text.pair_of(source, target)
+
+    def check_pair(self, pair: str) -> str:
+        """A pair that the model translates, in its normal spelling; see `TranslationText.check_pair`."""
+        return self.text.check_pair(pair)
+
     def translate(
         self,
         texts: Iterable[str],
@@ -92,7 +100,7 @@ class Translator:
             ConfigError: The search asks for more than the model or the memory allows.
         """
         sources = checked_sources(texts)
-        asked = self._pairs(len(sources), target, source, pairs)
+        asked = asked_pairs(self.text, len(sources), target, source, pairs)
         pieces = [self._parts(text, pair) for text, pair in zip(sources, asked, strict=True)]
         flat = [part.text for parts in pieces for part in parts]
         flat_pairs = [pair for pair, parts in zip(asked, pieces, strict=True) for _ in parts]
@@ -143,15 +151,6 @@ class Translator:
             return decoding.forced
         relative = TOKENS_PER_SOURCE_TOKEN * source_tokens + TOKENS_BESIDE
         return min(decoding.max_tokens, self.facts.max_target, relative)
-
-    def _pairs(self, count: int, target: str | None, source: str | None, pairs: Sequence[str] | None) -> list[str]:
-        if pairs is None:
-            return [self.text.pair_of(source, target)] * count if count else []
-        if target is not None or source is not None:
-            raise ConfigError("Both pairs and single languages were given.", "Give one of the two.")
-        if len(pairs) != count:
-            raise ConfigError(f"{len(pairs)} pairs were given for {count} texts.", "Give one pair per text.")
-        return [self.text.check_pair(pair) for pair in pairs]
 
     def _parts(self, text: str, pair: str) -> list[Part]:
         room = self.text.room(pair)
@@ -207,6 +206,31 @@ class Translator:
 
     def _bytes(self, source_tokens: int, decoding: Decoding) -> int:
         return row_bytes(self.facts, decoding, source_tokens, self.bound(source_tokens, decoding))
+
+
+def asked_pairs(
+    text: TranslationText, count: int, target: str | None, source: str | None, pairs: Sequence[str] | None
+) -> list[str]:
+    """The pair of each of some texts, told by one target and source for all, or one by one.
+
+    Args:
+        text: Knows the model's languages.
+        count: Number of texts.
+        target: Language to translate into; None for a model of a single target.
+        source: Language of the texts; None where the model needs no telling.
+        pairs: In place of both, the pair of each text.
+
+    Raises:
+        DataError: The model cannot translate the pair.
+        ConfigError: Both ways were used, or there are not as many pairs as texts.
+    """
+    if pairs is None:
+        return [text.pair_of(source, target)] * count if count else []
+    if target is not None or source is not None:
+        raise ConfigError("Both pairs and single languages were given.", "Give one of the two.")
+    if len(pairs) != count:
+        raise ConfigError(f"{len(pairs)} pairs were given for {count} texts.", "Give one pair per text.")
+    return [text.check_pair(pair) for pair in pairs]
 
 
 def confidence(decoded: Sequence[Decoded]) -> float:

@@ -13,6 +13,7 @@ from leanglot.runtimes.batching import DEFAULT_BATCH_TOKENS, pad
 from leanglot.runtimes.classifier import Classifier, softmax
 from leanglot.runtimes.router import Router
 from leanglot.runtimes.text_facts import TextFacts, text_facts
+from leanglot.runtimes.variants import answered_by_variant
 from leanglot.serve.answers import Answer, Engine
 from leanglot.serve.grouping import by_length
 from leanglot.serve.loaded_files import LoadedFiles
@@ -84,6 +85,25 @@ class StagedEngine(Protocol):
         ...
 
 
+def run_all(engine: StagedEngine, prepared: Sequence[Prepared], batch_tokens: int) -> list[Answer]:
+    """Answer prepared texts of any variants, in order, in batches of like length.
+
+    Args:
+        engine: What prepared them.
+        prepared: The texts.
+        batch_tokens: Largest batch in tokens, padding included.
+    """
+
+    def answer(_: str, places: list[int]) -> list[Answer]:
+        own = [prepared[place] for place in places]
+        found: dict[int, Answer] = {}
+        for group in by_length([each.tokens for each in own], batch_tokens):
+            found.update(zip(group, engine.run([own[number] for number in group]), strict=True))
+        return [found[number] for number in range(len(own))]
+
+    return answered_by_variant([each.variant for each in prepared], answer)
+
+
 @dataclass(frozen=True, slots=True)
 class ArtifactEngine:
     """An artifact or a router as a server's engine.
@@ -118,13 +138,11 @@ class ArtifactEngine:
         if self.router is None:
             return self._prepared(self.name, texts, languages)
         told = self.router.languages_of(texts, languages)
-        variants = [self.router.variant_of(tag) for tag in told]
-        out: dict[int, Prepared] = {}
-        for variant in dict.fromkeys(variants):
-            places = [place for place, own in enumerate(variants) if own == variant]
-            own = self._prepared(variant, [texts[place] for place in places], [told[place] for place in places])
-            out.update(zip(places, own, strict=True))
-        return [out[place] for place in range(len(texts))]
+
+        def prepare(variant: str, places: list[int]) -> list[Prepared]:
+            return self._prepared(variant, [texts[place] for place in places], [told[place] for place in places])
+
+        return answered_by_variant([self.router.variant_of(tag) for tag in told], prepare)
 
     def run(self, prepared: Sequence[Prepared]) -> list[Answer]:
         """Answer texts of one variant in one call of its engine; see `StagedEngine`.
@@ -161,15 +179,7 @@ class ArtifactEngine:
 
     def answer(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Answer]:
         """Answer texts, in order; see `Engine`."""
-        prepared = self.prepare(texts, languages)
-        out: dict[int, Answer] = {}
-        for variant in dict.fromkeys(each.variant for each in prepared):
-            places = [place for place, each in enumerate(prepared) if each.variant == variant]
-            lengths = [prepared[place].tokens for place in places]
-            for group in by_length(lengths, DEFAULT_BATCH_TOKENS):
-                chosen = [places[number] for number in group]
-                out.update(zip(chosen, self.run([prepared[place] for place in chosen]), strict=True))
-        return [out[place] for place in range(len(texts))]
+        return run_all(self, self.prepare(texts, languages), DEFAULT_BATCH_TOKENS)
 
     def warm(self) -> None:
         """Have every variant answer once, and the identifier tell once, so that the first caller need not wait."""

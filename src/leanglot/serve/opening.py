@@ -9,6 +9,7 @@ from leanglot.runtimes.classifier import Classifier
 from leanglot.runtimes.opening import load
 from leanglot.runtimes.router import Router
 from leanglot.runtimes.text_facts import unknown_id
+from leanglot.runtimes.translation_router import TranslationRouter
 from leanglot.runtimes.translator import Translator
 from leanglot.serve.engine import ArtifactEngine
 from leanglot.serve.loaded_files import files_of
@@ -30,7 +31,7 @@ def with_beam(engine: ServedEngine, beam: int) -> TranslatorEngine:
     """
     if not isinstance(engine, TranslatorEngine):
         raise ConfigError(f"{engine.name} does not translate, and has no beam.", "Leave --beam out.")
-    return replace(engine, decoding=replace(engine.translator.decoding, beam=beam))
+    return replace(engine, decoding=replace(engine.main.decoding, beam=beam))
 
 
 def open_engine(artifact: str | Path, threads: int | None = None, *, verify: bool = True) -> ServedEngine:
@@ -46,10 +47,12 @@ def open_engine(artifact: str | Path, threads: int | None = None, *, verify: boo
     """
     before = files_of(Path(artifact))
     loaded = load(artifact, threads, verify=verify)
-    if isinstance(loaded, Translator):
-        unknown_token = unknown_id(loaded.text.tokenizer)
-        return TranslatorEngine(loaded.manifest.name, loaded, unknown_token, before, DEFAULT_BATCH_TOKENS)
     name = loaded.manifest.name
+    if isinstance(loaded, Translator | TranslationRouter):
+        translators = {name: loaded} if isinstance(loaded, Translator) else dict(loaded.translators)
+        unknown = {variant: unknown_id(translator.text.tokenizer) for variant, translator in translators.items()}
+        router = loaded if isinstance(loaded, TranslationRouter) else None
+        return TranslatorEngine(name, translators, unknown, before, DEFAULT_BATCH_TOKENS, router=router)
     classifiers = {name: loaded} if isinstance(loaded, Classifier) else dict(loaded.classifiers)
     unknown = {variant: unknown_id(classifier.tokenizer) for variant, classifier in classifiers.items()}
     return ArtifactEngine(name, classifiers, unknown, before, loaded if isinstance(loaded, Router) else None)

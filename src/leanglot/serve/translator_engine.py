@@ -1,8 +1,8 @@
-"""Translates texts with an artifact, in the two stages that a server batches between."""
+"""Translates texts with an artifact or a router, in the two stages that a server batches between."""
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,10 +12,11 @@ from leanglot.results.monitor_baseline import OUTCOMES
 from leanglot.runtimes.seq2seq import Decoding
 from leanglot.runtimes.source_facts import source_facts
 from leanglot.runtimes.translation_outcome import outcome_of
+from leanglot.runtimes.translation_router import TranslationRouter
 from leanglot.runtimes.translator import Translation, Translator
+from leanglot.runtimes.variants import answered_by_variant
 from leanglot.serve.answers import Answer, Translated
-from leanglot.serve.engine import PLATFORMS, WARM_TEXT, Prepared
-from leanglot.serve.grouping import by_length
+from leanglot.serve.engine import PLATFORMS, WARM_TEXT, Prepared, run_all
 from leanglot.serve.loaded_files import LoadedFiles
 
 
@@ -39,23 +40,30 @@ class KnowsPairs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TranslatorEngine:
-    """A translation artifact as a server's engine.
+    """A translation artifact, or a router over several, as a server's engine.
 
     Attributes:
-        name: Name of the artifact.
-        translator: The loaded artifact.
-        unknown: Id of the unknown token of the source side; None where it has none.
-        files: What it was loaded from.
+        name: Name of the artifact or the router.
+        translators: The loaded variants by name; a plain artifact is the only one.
+        unknown: Id of each variant's unknown token on the source side; None where it has none.
+        files: What they were loaded from.
         batch_tokens: Largest batch of the decoder, in source tokens times beam width.
-        decoding: How translations are searched for; None takes what the artifact is meant to be used with.
+        decoding: How translations are searched for; None takes what each artifact is meant to be used with.
+        router: The router; None for a plain artifact.
     """
 
     name: str
-    translator: Translator
-    unknown: int | None
+    translators: Mapping[str, Translator]
+    unknown: Mapping[str, int | None]
     files: LoadedFiles
     batch_tokens: int
     decoding: Decoding | None = None
+    router: TranslationRouter | None = None
+
+    @property
+    def main(self) -> Translator:
+        """The variant that knows the languages for all."""
+        return self.translators[self.name] if self.router is None else self.router.main
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -65,28 +73,29 @@ class TranslatorEngine:
     @property
     def pairs(self) -> tuple[str, ...]:
         """The pairs that it translates; empty where it is any two of many languages."""
-        return self.translator.facts.pairs
+        return self.main.facts.pairs
 
     @property
     def platform(self) -> str:
         """What executes it, in the names of the Open Inference Protocol where it has one."""
-        return PLATFORMS[self.translator.manifest.runtime]
+        runtimes = {translator.manifest.runtime for translator in self.translators.values()}
+        return "+".join(sorted(PLATFORMS[runtime] for runtime in runtimes))
 
     def pair_of(self, source: str | None, target: str | None) -> str:
         """The pair of two languages; see `KnowsPairs`."""
-        return self.translator.text.pair_of(source, target)
+        return self.main.pair_of(source, target)
 
     def prepare(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prepared]:
         """Tokenize texts, also those that will be split; ``languages`` are pairs. See `StagedEngine`."""
         pairs = [pair or self._some_pair() for pair in languages]
-        rows, facts = source_facts(self.translator.text, texts, pairs, self.unknown)
-        return [
-            Prepared(text, pair, self.name, row, fact)
-            for text, pair, row, fact in zip(texts, pairs, rows, facts, strict=True)
-        ]
+
+        def prepare(variant: str, places: list[int]) -> list[Prepared]:
+            return self._prepared(variant, [texts[place] for place in places], [pairs[place] for place in places])
+
+        return answered_by_variant([self._variant_of(pair) for pair in pairs], prepare)
 
     def run(self, prepared: Sequence[Prepared]) -> list[Answer]:
-        """Translate texts; long ones are split by sentence. See `StagedEngine`.
+        """Translate texts of one variant; long ones are split by sentence. See `StagedEngine`.
 
         Raises:
             FilesChangedError: The model's files were changed since they were loaded.
@@ -94,30 +103,38 @@ class TranslatorEngine:
             ConfigError: The beam does not fit into the memory that is free.
         """
         pairs = [each.language or self._some_pair() for each in prepared]
-        texts = [each.text for each in prepared]
-        found = self.translator.translate(texts, pairs=pairs, decoding=self.decoding, batch_tokens=self.batch_tokens)
+        texts, variant = [each.text for each in prepared], prepared[0].variant
+        translator = self.translators[variant]
+        found = translator.translate(texts, pairs=pairs, decoding=self.decoding, batch_tokens=self.batch_tokens)
         self.files.check()
         if broken := sum(not math.isfinite(each.confidence) for each in found):
-            raise ModelError(f"{self.name} gave no finite numbers for {broken} of {len(found)} texts.")
+            raise ModelError(f"{variant} gave no finite numbers for {broken} of {len(found)} texts.")
         return [
             _answer(each, pair, translation) for each, pair, translation in zip(prepared, pairs, found, strict=True)
         ]
 
     def answer(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Answer]:
         """Translate texts, in order; see `Engine`."""
-        prepared = self.prepare(texts, languages)
-        out: dict[int, Answer] = {}
-        for group in by_length([each.tokens for each in prepared], self.batch_tokens):
-            out.update(zip(group, self.run([prepared[place] for place in group]), strict=True))
-        return [out[place] for place in range(len(texts))]
+        return run_all(self, self.prepare(texts, languages), self.batch_tokens)
 
     def warm(self) -> None:
-        """Translate once, so that the first caller need not wait."""
-        self.run(self.prepare([WARM_TEXT], [None]))
+        """Have every variant translate once, so that the first caller need not wait."""
+        for variant in self.translators:
+            self.run(self._prepared(variant, [WARM_TEXT], [self._some_pair()]))
+
+    def _variant_of(self, pair: str) -> str:
+        return self.name if self.router is None else self.router.variant_of(pair)
+
+    def _prepared(self, variant: str, texts: Sequence[str], pairs: Sequence[str]) -> list[Prepared]:
+        rows, facts = source_facts(self.translators[variant].text, texts, pairs, self.unknown[variant])
+        return [
+            Prepared(text, pair, variant, row, fact)
+            for text, pair, row, fact in zip(texts, pairs, rows, facts, strict=True)
+        ]
 
     def _some_pair(self) -> str:
         """A pair that it translates, for warming up."""
-        facts = self.translator.facts
+        facts = self.main.facts
         if facts.pairs:
             return facts.pairs[0]
         known = [*facts.codes, "en", "de"][:2]

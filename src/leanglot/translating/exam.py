@@ -1,6 +1,6 @@
 """The exam every translation candidate sits: the judged sentences, and those that speed is measured on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +13,18 @@ from leanglot.measure.speed import Timed
 from leanglot.measure.translation_quality import score_translations
 from leanglot.results.records import DataSummary
 from leanglot.results.translations import Translations
-from leanglot.runtimes.seq2seq import Decoding
+from leanglot.runtimes.seq2seq import Decoded, Decoding
+from leanglot.runtimes.translation_router import TranslationRouter
 from leanglot.runtimes.translator import Translator
+from leanglot.runtimes.variants import answered_by_variant
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A translation and its tokens."""
+
+    text: str
+    decoded: Decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +51,37 @@ class TranslationExam:
         on_batch: Callable[[int], None] | None = None,
     ) -> Translations:
         """Have a model translate all sentences, and score what it made of them."""
-        encoded = translator.text.encode(self.examples.sources, self.examples.pairs)
+        return self._scored(self._answers(translator, range(len(self.examples)), settings, batch_tokens, on_batch))
+
+    def translate_routed(
+        self,
+        router: TranslationRouter,
+        settings: TranslationConfig,
+        batch_tokens: int,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> Translations:
+        """Have each sentence translated by the variant of its pair, and score what they made of them."""
+
+        def answer(name: str, places: list[int]) -> list[_Answer]:
+            return self._answers(router.translators[name], places, settings, batch_tokens, on_batch)
+
+        return self._scored(answered_by_variant([router.variant_of(pair) for pair in self.examples.pairs], answer))
+
+    def _answers(
+        self,
+        translator: Translator,
+        places: Sequence[int],
+        settings: TranslationConfig,
+        batch_tokens: int,
+        on_batch: Callable[[int], None] | None,
+    ) -> list[_Answer]:
+        examples = self.examples.subset(places)
+        encoded = translator.text.encode(examples.sources, examples.pairs)
         decoded = translator.generate(encoded.rows, batch_tokens, on_batch, decoding_of(translator, settings))
-        hypotheses = [translator.text.decode(each.ids) for each in decoded]
-        return score_translations(self.examples, hypotheses, decoded)
+        return [_Answer(translator.text.decode(each.ids), each) for each in decoded]
+
+    def _scored(self, answers: Sequence[_Answer]) -> Translations:
+        return score_translations(self.examples, [each.text for each in answers], [each.decoded for each in answers])
 
     def timed(self, translator: Translator, settings: TranslationConfig, batch_tokens: int) -> Timed:
         """The timed sentences, tokenized by this model."""

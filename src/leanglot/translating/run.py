@@ -19,9 +19,11 @@ from leanglot.models.translation_model import TranslationModel, load_translation
 from leanglot.pricing import check_figures, price_finished
 from leanglot.progress import Observer, Silent
 from leanglot.report.files import write_report
+from leanglot.report.tracking import log_run, run_log
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, RunReport
+from leanglot.routing.stored import route_finished
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.stages import Failed
 from leanglot.techniques.support import learns_from_texts, trains, trims
@@ -74,8 +76,13 @@ def optimize_translation(config: RunConfig, observer: Observer | None = None, ef
             recommendations=recommend(judged, strict=config.strict, metric=metric),
         )
         report = price_finished(report, folder.path, config)
+        report, unrouted = route_finished(report, folder.path, config, None)
         folder.write_report(report)
         write_report(report, folder.path)
+        if config.log is not None:
+            log_run(report, folder.path, run_log(config.log, folder.path))
+    if unrouted is not None:
+        raise unrouted
     return report
 
 

@@ -13,7 +13,7 @@ from leanglot.exam import FULL, Effort
 from leanglot.measure.cold_start import measure_cold_start
 from leanglot.measure.speed import measure_turns
 from leanglot.measure.translation_quality import metric_record, overall, pair_quality
-from leanglot.measure.translation_subject import open_translator
+from leanglot.measure.translation_subject import open_any_translator, open_translator
 from leanglot.measure.translation_weight import weigh_translator
 from leanglot.models.hub import resolve_model
 from leanglot.progress import Observer, Silent
@@ -23,6 +23,7 @@ from leanglot.results.records import DataSummary, Verdict
 from leanglot.results.translation import FailureChange, Metric, PairQuality
 from leanglot.results.translations import Translations
 from leanglot.runtimes.loading import fitting_threads
+from leanglot.runtimes.translation_router import TranslationRouter
 from leanglot.runtimes.translator import Translator
 from leanglot.steps import Benchmark, Setting
 from leanglot.translating.exam import TranslationExam, prepare_translation_exam
@@ -86,7 +87,7 @@ def evaluate_translation(
     """Quality by language pair; with `against`, also a verdict by pair.
 
     Args:
-        subject: A model folder, an artifact, or a name on the hub.
+        subject: A model folder, an artifact, a router, or a name on the hub.
         setting: Data and how to answer them.
         settings: How translations are searched for, and the metric.
         against: A model or artifact to judge it against.
@@ -103,9 +104,9 @@ def evaluate_translation(
         forget_lost_baseline(Path(subject).expanduser())
     observer = observer or Silent()
     observer.plan(list(dict.fromkeys(each for each in (subject, against) if each is not None)))
-    translator = _open(subject, setting)
+    translator = _open_any(subject, setting)
     exam = _exam(translator, setting)
-    opponent = None if against is None else _open(against, setting)
+    opponent = None if against is None else _open_any(against, setting)
     own = translate_exam(translator, subject, exam, setting, settings, observer)
     verdicts: dict[str, Verdict] | None = None
     changes: tuple[FailureChange, ...] = ()
@@ -116,7 +117,7 @@ def evaluate_translation(
         verdicts = with_failures(judged, changes)
     stored = (
         store_translation_baseline(Path(subject).expanduser(), translator, exam.summary.source, own)
-        if save_baseline
+        if save_baseline and isinstance(translator, Translator)
         else None
     )
     return TranslationEvaluation(
@@ -178,7 +179,7 @@ def benchmark_translation(
 
 
 def translate_exam(
-    translator: Translator,
+    translator: Translator | TranslationRouter,
     name: str,
     exam: TranslationExam,
     setting: Setting,
@@ -187,9 +188,18 @@ def translate_exam(
 ) -> Translations:
     """Have a model translate the exam, and tell the observer."""
     observer.enter(name, "evaluating", len(exam.examples))
-    found = exam.translate(translator, settings, setting.batch_tokens, partial(observer.advance, name))
+    advance = partial(observer.advance, name)
+    if isinstance(translator, Translator):
+        found = exam.translate(translator, settings, setting.batch_tokens, advance)
+    else:
+        found = exam.translate_routed(translator, settings, setting.batch_tokens, advance)
     observer.enter(name, "done")
     return found
+
+
+def _open_any(subject: str, setting: Setting) -> Translator | TranslationRouter:
+    folder = resolve_model(subject, allow_pickle=setting.allow_pickle)
+    return open_any_translator(folder, setting.threads, allow_pickle=setting.allow_pickle)
 
 
 def _open(subject: str, setting: Setting) -> Translator:
@@ -197,5 +207,5 @@ def _open(subject: str, setting: Setting) -> Translator:
     return open_translator(folder, setting.threads, allow_pickle=setting.allow_pickle)
 
 
-def _exam(translator: Translator, setting: Setting, effort: Effort = FULL) -> TranslationExam:
-    return prepare_translation_exam(setting.data, translator.text.check_pair, effort, setting.limit, setting.seed)
+def _exam(translator: Translator | TranslationRouter, setting: Setting, effort: Effort = FULL) -> TranslationExam:
+    return prepare_translation_exam(setting.data, translator.check_pair, effort, setting.limit, setting.seed)

@@ -2,22 +2,21 @@
 
 from leanglot.measure.task import task_of
 from leanglot.models.hub import resolve_model
-from leanglot.results.router_manifest import is_router
 from leanglot.results.stored_answers import find_stored
 
 
 def translates(subject: str, *, allow_pickle: bool = False) -> bool:
-    """Whether what was given is a translation model or artifact; whoever opens it says what else is wrong with it.
+    """Whether what was given translates: a model, an artifact or a router; whoever opens it says what else is wrong.
 
     Args:
-        subject: A model folder, an artifact, or a name on the hub.
+        subject: A model folder, an artifact, a router, or a name on the hub.
         allow_pickle: Whether pickled weights may be fetched.
 
     Raises:
-        ModelError: It is no folder, or an artifact that is damaged.
+        ModelError: It is no folder, or an artifact or router that is damaged.
     """
     folder = resolve_model(subject, allow_pickle=allow_pickle)
-    return not is_router(folder) and task_of(folder) == "translation"
+    return task_of(folder) == "translation"
 
 
 def translates_side(side: str, *, allow_pickle: bool = False) -> bool:
