@@ -96,7 +96,7 @@ def measure(
 ) -> Part:
     """Make, load, and time all engines on one model."""
     rows = {engine.name: Row(engine.name) for engine in engines}
-    runners: list[Runner] = []
+    runners: dict[int, list[Runner]] = {1: [], BATCH: []}
     for engine in engines:
         row = rows[engine.name]
         _tell(f"{title}: {engine.name}: making, loading, fresh processes")
@@ -104,29 +104,34 @@ def measure(
             target = folder / engine.folder
             make(model, engine, target)
             row.size_bytes = folder_size(target)
-            runner, row.threads = _fastest(engine, target, work, effort.threads)
-            row.peak_rss = peak_memory(target, row.threads, work, cache=engine.cache)
-            runners.append(runner)
+            own = {count: _fastest(engine, target, work, count, effort.threads) for count in (1, BATCH)}
+            row.threads = {count: threads for count, (_, threads) in own.items()}
+            row.peak_rss = {
+                count: peak_memory(target, threads, work, cache=engine.cache, count=count)
+                for count, threads in row.threads.items()
+            }
+            for count, (runner, _) in own.items():
+                runners[count].append(runner)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the reason in its row
             row.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     with NeighbourWatch() as watch:
         _tell(f"{title}: {effort.ones} rounds of one sentence, {effort.batches} of {BATCH}")
-        _rounds(runners, effort.ones, lambda turn: [work.rows[turn % len(work.rows)]], lambda name: rows[name].one)
+        _rounds(runners[1], effort.ones, lambda turn: [work.rows[turn % len(work.rows)]], lambda name: rows[name].one)
         batch = work.rows[:BATCH]
-        _rounds(runners, effort.batches, lambda _turn: batch, lambda name: rows[name].batch)
+        _rounds(runners[BATCH], effort.batches, lambda _turn: batch, lambda name: rows[name].batch)
     if work.forced is None:
-        _compare(runners, rows, work)
+        _compare(runners[BATCH], rows, work)
     return Part(title, about, [*rows.values()], BATCH, watch.warnings())
 
 
-def _fastest(engine: Engine, folder: Path, work: Work, counts: Sequence[int]) -> tuple[Runner, int]:
-    """The engine with the number of threads that translates one sentence fastest."""
+def _fastest(engine: Engine, folder: Path, work: Work, count: int, threads: Sequence[int]) -> tuple[Runner, int]:
+    """The engine with the number of threads that translates so many sentences fastest."""
     found: dict[int, tuple[float, Runner]] = {}
-    for threads in counts:
-        runner = Runner(engine, load_translator(folder, threads), work)
-        runner.time(work.rows[:1])
-        found[threads] = median(runner.time(work.rows[:1]) for _ in range(3)), runner
-    best = min(found, key=lambda threads: found[threads][0])
+    for tried in threads:
+        runner = Runner(engine, load_translator(folder, tried), work)
+        runner.time(work.rows[:count])
+        found[tried] = median(runner.time(work.rows[:count]) for _ in range(3)), runner
+    best = min(found, key=lambda tried: found[tried][0])
     return found[best][1], best
 
 

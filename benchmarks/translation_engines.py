@@ -85,14 +85,8 @@ def make(model_folder: Path, engine: Engine, folder: Path) -> None:
     make_translation_artifact(model, candidate, folder, TranslationMaking(isa=read_environment().isa, threads=1))
 
 
-def peak_memory(folder: Path, threads: int, work: Work, *, cache: bool) -> dict[int, int]:
-    """Peak resident bytes of fresh processes that load an artifact and translate one source, and sixteen at once."""
-    return {
-        count: _answer_apart(folder, threads, work, cache=cache, count=count) for count in (1, min(16, len(work.rows)))
-    }
-
-
-def _answer_apart(folder: Path, threads: int, work: Work, *, cache: bool, count: int) -> int:
+def peak_memory(folder: Path, threads: int, work: Work, *, cache: bool, count: int) -> int:
+    """Peak resident bytes of a fresh process that loads an artifact and translates so many sources at once."""
     rows = [{"ids": row.ids.tolist(), "start": list(row.start)} for row in work.rows[:count]]
     request = {"folder": str(folder), "threads": threads, "cache": cache, "rows": rows}
     request |= {"forced": work.forced, "beam": work.beam, "most": work.most}

@@ -19,7 +19,7 @@ class Row:
     Attributes:
         engine: Name of the engine.
         size_bytes: The whole folder, tokenizer included.
-        threads: Those that suit it best, of the numbers tried.
+        threads: By size of the batch, the number that is fastest, of those tried.
         peak_rss: Resident bytes of fresh processes, by batch.
         one: Milliseconds of each timed sentence alone, by round.
         batch: Milliseconds of each timed batch, by round.
@@ -30,7 +30,7 @@ class Row:
 
     engine: str
     size_bytes: int | None = None
-    threads: int | None = None
+    threads: dict[int, int] = field(default_factory=dict)
     peak_rss: dict[int, int] = field(default_factory=dict)
     one: dict[int, float] = field(default_factory=dict)
     batch: dict[int, float] = field(default_factory=dict)
@@ -78,15 +78,17 @@ _READING: Final = (
     "Greedy search. `transformers` is its `generate` with PyTorch in FP32. × is the speed against it in the same "
     "round: the median, the smallest and the largest. Tokenization is outside. MB are 10⁶ bytes: on disk the whole "
     "folder, in memory the peak of a fresh process that loads it and translates one source, then of one that "
-    "translates a batch. Of the numbers of threads tried, each engine has the one that is fastest with one sentence."
+    "translates a batch. Of the numbers of threads tried, each engine has the fastest with one sentence, and the "
+    "fastest with the batch."
 )
 _PACKAGES: Final = ("torch", "transformers", "onnxruntime", "openvino", "ctranslate2")
 
 
 def _table(part: Part) -> list[str]:
     reference = part.rows[0]
-    head = ["engine", "threads", "MB", f"peak MB, 1 / {part.batch}", "p50, ms", "p95, ms", "sentences/s", "×, one",
-            f"sentences/s, {part.batch} at once", f"×, {part.batch} at once", "same output"]  # fmt: skip
+    both, many = f"1 / {part.batch}", f"{part.batch} at once"
+    head = ["engine", f"threads, {both}", "MB", f"peak MB, {both}", "p50, ms", "p95, ms", "sentences/s", "×, one",
+            f"sentences/s, {many}", f"×, {many}", "same output"]  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     measured = [row for row in part.rows if row.reason is None]
     return [*lines, *("| " + " | ".join(_cells(row, reference, part.batch)) + " |" for row in measured)]
@@ -97,7 +99,7 @@ def _cells(row: Row, reference: Row, batch: int) -> list[str]:
     p95 = f"{np.percentile(one, 95):.0f}" if len(one) >= _SAMPLES_P95 else f"– ({len(one)} sentences)"
     return [
         row.engine,
-        str(row.threads or "–"),
+        " / ".join(map(str, row.threads.values())) or "–",
         "–" if row.size_bytes is None else f"{row.size_bytes / 1e6:.1f}",
         " / ".join(f"{found / 1e6:.0f}" for found in row.peak_rss.values()) or "–",
         f"{median(one):.0f}" if one else "–",

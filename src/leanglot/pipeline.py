@@ -13,7 +13,7 @@ from leanglot.data.pool import TextPool, find_pool, read_pool
 from leanglot.data.training import TrainingExamples, find_training
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
-from leanglot.errors import DataError, LeanglotError, ModelError
+from leanglot.errors import DataError
 from leanglot.exam import FULL, Effort, Exam, prepare_exam
 from leanglot.importances import draw_importance
 from leanglot.judging import baseline_record, failed_record, judged_record
@@ -34,12 +34,12 @@ from leanglot.schooling import forget_answers
 from leanglot.searching.clock import Clock
 from leanglot.searching.course import search_recipes
 from leanglot.searching.study import require_optuna
-from leanglot.stages import Failed, Trial
+from leanglot.stages import Failed, Trial, attempt_baseline, forget_disturbed
 from leanglot.techniques import PostTraining
 from leanglot.techniques.support import learns_from_texts, trains, trims
 from leanglot.techniques.targets import target_extensions
 from leanglot.train.distributed import refuse_several_processes
-from leanglot.trials import Bench, forget_disturbed, run_trial, try_candidate
+from leanglot.trials import Bench, run_trial, try_candidate
 
 
 def optimize(config: RunConfig, observer: Observer | None = None, effort: Effort = FULL) -> RunReport:
@@ -123,7 +123,7 @@ def measure_and_judge(
     draw_choices(bench, [trial for trial in candidates if trial.config.name not in between])
     for trial in (baseline, *candidates):
         if isinstance(trial, Trial):
-            forget_disturbed(bench, trial)
+            forget_disturbed(bench.folder, trial.config.name, trial.speed)
     if bench.making.work is not None:
         forget_answers(bench.making.work)
     if config.log is not None:
@@ -255,15 +255,11 @@ def try_baseline(bench: Bench) -> Trial:
     Raises:
         LeanglotError: It cannot be measured, and without it nothing can be judged.
     """
-    try:
-        return run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None)
-    except LeanglotError:
-        raise
-    except Exception as error:  # engines raise anything
-        raise ModelError(
-            f"The baseline, {bench.model.name}, cannot be measured: {type(error).__name__}: {str(error)[:400]}",
-            "Check that the model answers the data's texts in transformers.",
-        ) from error
+    return attempt_baseline(
+        lambda: run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None),
+        bench.model.name,
+        "Check that the model answers the data's texts in transformers.",
+    )
 
 
 def repair_harmed(

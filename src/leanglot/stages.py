@@ -1,17 +1,24 @@
 """What the stages of a candidate's way through a run leave behind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from leanglot.config import CandidateConfig
-from leanglot.errors import StorageError
+from leanglot.errors import LeanglotError, ModelError, StorageError
+from leanglot.progress import Observer
+from leanglot.results.checkpoints import Checkpoints
+from leanglot.results.folder import RunFolder
 from leanglot.results.manifest import Manifest
 from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.predictions import Predictions
 from leanglot.results.shaping import Retokenized
+from leanglot.results.storage import is_full
+
+T = TypeVar("T")
 
 
 class AbandonedError(Exception):
@@ -129,6 +136,63 @@ class Failed:
 
     config: CandidateConfig
     reason: str
+
+
+def attempt(run: Callable[[], T], config: CandidateConfig, folder: RunFolder, observer: Observer) -> T | Failed:
+    """Take a candidate through its stages; whatever goes wrong with it alone does not stop the run.
+
+    Args:
+        run: Does that.
+        config: The candidate.
+        folder: The run's folder.
+        observer: Is told where it fails.
+
+    Raises:
+        StorageError: The disk is full, which would stop every other candidate too.
+        AbandonedError: It was given up by choice.
+    """
+    try:
+        return run()
+    except (StorageError, AbandonedError):
+        raise
+    except Exception as error:  # engines raise anything; the reason goes into the report
+        if is_full(error):
+            raise disk_full(folder.path) from error
+        observer.enter(config.name, "failed")
+        return failed_by(error, config)
+
+
+def attempt_baseline(run: Callable[[], T], model: str, advice: str) -> T:
+    """Take the baseline through its stages.
+
+    Args:
+        run: Does that.
+        model: The model's name.
+        advice: What to check where an engine raised something.
+
+    Raises:
+        LeanglotError: It cannot be measured, and without it nothing can be judged.
+    """
+    try:
+        return run()
+    except LeanglotError:
+        raise
+    except Exception as error:  # engines raise anything
+        raise ModelError(
+            f"The baseline, {model}, cannot be measured: {type(error).__name__}: {str(error)[:400]}", advice
+        ) from error
+
+
+def forget_disturbed(folder: RunFolder, name: str, speed: Speed) -> None:
+    """Have timings that something disturbed taken again when the same run is asked for once more.
+
+    Args:
+        folder: The run's folder.
+        name: The candidate.
+        speed: Its timings.
+    """
+    if speed.warnings:
+        Checkpoints(folder.candidate(name).path).forget("speed")
 
 
 def failed_by(error: Exception, config: CandidateConfig) -> Failed:

@@ -10,7 +10,6 @@ import numpy as np
 
 from leanglot.artifacts import knowing_threads, make_artifact, quantization_of, steps_on_model, versions
 from leanglot.config import CandidateConfig
-from leanglot.errors import ModelError, StorageError
 from leanglot.exam import Effort, Exam
 from leanglot.export.parity import logit_differences, parity_warnings
 from leanglot.measure.cold_start import measure_cold_start
@@ -26,24 +25,23 @@ from leanglot.quantizers import Making
 from leanglot.results.atomic import atomic_folder
 from leanglot.results.baseline_store import (
     forget_lost_baseline,
+    is_whole,
     store_monitor_baseline,
     stored_baseline_digest,
-    without_baseline,
 )
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.folder import CandidateFolder, RunFolder
-from leanglot.results.manifest import Manifest, file_digest, parse_manifest, verify_files
+from leanglot.results.manifest import Manifest, file_digest
 from leanglot.results.measures import ColdStart, Invariance, Speed, Weight
 from leanglot.results.monitor_baseline import MONITOR_BASELINE_VERSION, MonitorBaseline
 from leanglot.results.predictions import Predictions, read_predictions, write_predictions
 from leanglot.results.records import Environment
 from leanglot.results.shaping import Retokenized
-from leanglot.results.storage import is_full
 from leanglot.retokenizing import retokenize
 from leanglot.runtimes.classifier import Classifier, Encoded
 from leanglot.runtimes.loading import load
 from leanglot.runtimes.text_facts import text_facts, unknown_id
-from leanglot.stages import AbandonedError, Evaluated, Failed, Made, Parity, Remembered, Trial, disk_full, failed_by
+from leanglot.stages import Evaluated, Failed, Made, Parity, Remembered, Trial, attempt
 from leanglot.techniques.support import learns_from_texts, makes_zeros, trains, trims
 
 _INVARIANCE_TEXTS: Final = 24
@@ -173,21 +171,8 @@ def try_candidate(
         StorageError: The disk is full, which would stop every other candidate too.
         AbandonedError: See `run_trial`.
     """
-    try:
-        return run_trial(bench, config, in_memory(bench.model, threads_of(bench, baseline.made)), screening)
-    except (StorageError, AbandonedError):
-        raise
-    except Exception as error:  # engines raise anything; the reason goes into the report
-        if is_full(error):
-            raise disk_full(bench.folder.path) from error
-        bench.observer.enter(config.name, "failed")
-        return failed_by(error, config)
-
-
-def forget_disturbed(bench: Bench, trial: Trial) -> None:
-    """Have timings that something disturbed taken again when the same run is asked for once more."""
-    if trial.speed.warnings:
-        Checkpoints(bench.folder.candidate(trial.config.name).path).forget("speed")
+    reference = in_memory(bench.model, threads_of(bench, baseline.made))
+    return attempt(lambda: run_trial(bench, config, reference, screening), config, bench.folder, bench.observer)
 
 
 def open_trial(bench: Bench, artifact: Path, made: Made, *, itself: bool = False) -> Classifier:
@@ -218,7 +203,7 @@ def _made_key(bench: Bench, config: CandidateConfig) -> str:
 def _keep_made(bench: Bench, config: CandidateConfig, artifact: Path, store: Checkpoints, key: str) -> Made:
     """The artifact that was made for this key, made first where there is none that is whole."""
     made = store.load("made", key, Made)
-    if made is None or not _is_whole(artifact, made.manifest):
+    if made is None or not is_whole(artifact, made.manifest):
         made = _make(bench, config, artifact)
         store.save("made", key, made)
     else:
@@ -235,17 +220,6 @@ def _make(bench: Bench, config: CandidateConfig, artifact: Path) -> Made:
         if bench.threads is None:
             manifest = knowing_threads(folder, manifest, bench.environment.threads)
         return Made(manifest=manifest)
-
-
-def _is_whole(artifact: Path, manifest: Manifest) -> bool:
-    """Whether the artifact is the one that was made, file by file; whatever is wrong with it, it is made again."""
-    try:
-        if without_baseline(parse_manifest(artifact)) != manifest:
-            return False
-        verify_files(artifact, manifest)
-    except (ModelError, OSError):
-        return False
-    return True
 
 
 def _compare(bench: Bench, config: CandidateConfig, opened: Callable[[], Classifier]) -> Parity:

@@ -18,6 +18,7 @@ from leanglot.results.manifest import (
     parse_manifest,
     require_files,
     rewrite_manifest,
+    verify_files,
 )
 from leanglot.results.monitor_baseline import MONITOR_BASELINE_NAME, MonitorBaseline
 from leanglot.results.router_manifest import VARIANTS, is_router
@@ -104,6 +105,22 @@ def without_baseline(manifest: Manifest) -> Manifest:
     """The manifest as it was before a baseline was stored in its artifact."""
     files = {name: digest for name, digest in manifest.files.items() if name != MONITOR_BASELINE_NAME}
     return manifest if files == manifest.files else manifest.model_copy(update={"files": files})
+
+
+def is_whole(artifact: Path, manifest: Manifest) -> bool:
+    """Whether an artifact is the one that was made, file by file, its baseline aside; what is damaged is not.
+
+    Args:
+        artifact: Its folder.
+        manifest: As it was made.
+    """
+    try:
+        if without_baseline(parse_manifest(artifact)) != manifest:
+            return False
+        verify_files(artifact, manifest)
+    except (ModelError, OSError):
+        return False
+    return True
 
 
 def digests_without_baseline(folder: Path, digests: Mapping[str, str]) -> dict[str, str]:

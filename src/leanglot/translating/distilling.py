@@ -23,6 +23,7 @@ from leanglot.results.checkpoints import key_of
 from leanglot.results.environment import available_cores, read_environment
 from leanglot.results.training import TrainingFacts
 from leanglot.techniques import SequenceDistillation
+from leanglot.train.attention import plain_attention
 from leanglot.train.loop import check_trainable, fit
 from leanglot.train.seq2seq_learner import SequenceLearner, Teacher
 from leanglot.train.workplace import Trained, Workplace
@@ -108,7 +109,8 @@ def _train(
     mean_tokens = float(np.mean([len(ids) for ids in rows.targets]))
     learner = SequenceLearner(start.module, mean_tokens, taught, step.word, step.temperature, step.hidden)
     try:
-        trained = fit(learner, rows, lesson.held_out, schedule, training, place)
+        with plain_attention(start.module):
+            trained = fit(learner, rows, lesson.held_out, schedule, training, place)
     finally:
         release_zeros(held)
     return trained, schedule.notes

@@ -10,7 +10,7 @@ from leanglot.data.parallel import ParallelExamples
 from leanglot.data.parallel_reading import read_parallel_training
 from leanglot.decide.pareto import pareto_flags
 from leanglot.decide.recommend import recommend
-from leanglot.errors import DataError, LeanglotError, ModelError
+from leanglot.errors import DataError
 from leanglot.exam import FULL, Effort
 from leanglot.judging import failed_record
 from leanglot.measure.translation_quality import metric_record
@@ -25,7 +25,7 @@ from leanglot.results.folder import RunFolder
 from leanglot.results.records import Candidate, RunReport
 from leanglot.routing.stored import route_finished
 from leanglot.runtimes.translation_text import TranslationText
-from leanglot.stages import Failed
+from leanglot.stages import Failed, attempt_baseline, forget_disturbed
 from leanglot.techniques.support import learns_from_texts, trains, trims
 from leanglot.techniques.targets import target_extensions
 from leanglot.translating.exam import TranslationExam, prepare_translation_exam
@@ -59,7 +59,11 @@ def optimize_translation(config: RunConfig, observer: Observer | None = None, ef
     bench = set_up(config, model, exam, folder, effort, observer or Silent())
     bench.observer.plan([BASELINE_NAME, *(candidate.name for candidate in config.candidates)])
     with folder.locked():
-        baseline = try_baseline(bench)
+        baseline = attempt_baseline(
+            lambda: run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None),
+            model.name,
+            "Check that the model translates the data's sentences in transformers.",
+        )
         candidates = [try_candidate(bench, candidate, baseline) for candidate in config.candidates]
         judged = judge_all(config, bench, baseline, candidates)
         metric = metric_record(config.translation.metric, sorted(set(exam.examples.pairs)))
@@ -79,6 +83,9 @@ def optimize_translation(config: RunConfig, observer: Observer | None = None, ef
         report, unrouted = route_finished(report, folder.path, config, None)
         folder.write_report(report)
         write_report(report, folder.path)
+        for trial in (baseline, *candidates):
+            if isinstance(trial, TranslationTrial):
+                forget_disturbed(folder, trial.config.name, trial.speed)
         if config.log is not None:
             log_run(report, folder.path, run_log(config.log, folder.path))
     if unrouted is not None:
@@ -149,23 +156,6 @@ def lessons(data: DataConfig | None, exam: TranslationExam, key: str) -> Paralle
     if not kept:
         raise DataError(f"All sentences of {data.path} are judged, too.", f"Give others under {key}.")
     return found.subset(kept)
-
-
-def try_baseline(bench: TranslationBench) -> TranslationTrial:
-    """Run the baseline's trial.
-
-    Raises:
-        LeanglotError: It cannot be measured, and without it nothing can be judged.
-    """
-    try:
-        return run_trial(bench, CandidateConfig(name=BASELINE_NAME, runtime="pytorch"), None)
-    except LeanglotError:
-        raise
-    except Exception as error:  # engines raise anything
-        raise ModelError(
-            f"The baseline, {bench.model.name}, cannot be measured: {type(error).__name__}: {str(error)[:400]}",
-            "Check that the model translates the data's sentences in transformers.",
-        ) from error
 
 
 def judge_all(

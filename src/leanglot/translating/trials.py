@@ -9,7 +9,6 @@ import numpy as np
 
 from leanglot.artifacts import versions
 from leanglot.config import CandidateConfig, TranslationConfig
-from leanglot.errors import ModelError, StorageError
 from leanglot.exam import Effort
 from leanglot.measure.cold_start import measure_cold_start
 from leanglot.measure.speed import measure_turns
@@ -18,18 +17,17 @@ from leanglot.measure.translation_weight import weigh_translator
 from leanglot.models.translation_model import TranslationModel
 from leanglot.progress import Observer, Telling
 from leanglot.results.atomic import atomic_folder
-from leanglot.results.baseline_store import forget_lost_baseline, without_baseline
+from leanglot.results.baseline_store import forget_lost_baseline, is_whole
 from leanglot.results.checkpoints import Checkpoints, key_of
 from leanglot.results.folder import RunFolder
-from leanglot.results.manifest import Manifest, file_digest, parse_manifest, verify_files
+from leanglot.results.manifest import file_digest
 from leanglot.results.measures import ColdStart, Speed, Weight
 from leanglot.results.records import Environment
-from leanglot.results.storage import is_full
 from leanglot.results.translation_store import read_translations, write_translations
 from leanglot.results.translations import Translations
 from leanglot.runtimes.loading import load_translator
 from leanglot.runtimes.translator import Translator
-from leanglot.stages import Evaluated, Failed, Made, disk_full, failed_by
+from leanglot.stages import Evaluated, Failed, Made, attempt
 from leanglot.techniques.support import trains, trims
 from leanglot.translating.exam import TranslationExam
 from leanglot.translating.making import TranslationMaking, make_translation_artifact
@@ -150,15 +148,8 @@ def try_candidate(
     Raises:
         StorageError: The disk is full, which would stop every other candidate too.
     """
-    try:
-        return run_trial(bench, config, translator_in_memory(bench.model, baseline.threads))
-    except StorageError:
-        raise
-    except Exception as error:  # engines raise anything; the reason goes into the report
-        if is_full(error):
-            raise disk_full(bench.folder.path) from error
-        bench.observer.enter(config.name, "failed")
-        return failed_by(error, config)
+    reference = translator_in_memory(bench.model, baseline.threads)
+    return attempt(lambda: run_trial(bench, config, reference), config, bench.folder, bench.observer)
 
 
 def _made_key(bench: TranslationBench, config: CandidateConfig) -> str:
@@ -181,7 +172,7 @@ def _made_key(bench: TranslationBench, config: CandidateConfig) -> str:
 
 def _keep_made(bench: TranslationBench, config: CandidateConfig, artifact: Path, store: Checkpoints, key: str) -> Made:
     made = store.load("made", key, Made)
-    if made is not None and _is_whole(artifact, made.manifest):
+    if made is not None and is_whole(artifact, made.manifest):
         forget_lost_baseline(artifact)
         return made
     with atomic_folder(artifact) as folder:
@@ -190,17 +181,6 @@ def _keep_made(bench: TranslationBench, config: CandidateConfig, artifact: Path,
         made = Made(manifest=make_translation_artifact(bench.model, config, folder, making))
     store.save("made", key, made)
     return made
-
-
-def _is_whole(artifact: Path, manifest: Manifest) -> bool:
-    """Whether the artifact is the one that was made, file by file; whatever is wrong with it, it is made again."""
-    try:
-        if without_baseline(parse_manifest(artifact)) != manifest:
-            return False
-        verify_files(artifact, manifest)
-    except (ModelError, OSError):
-        return False
-    return True
 
 
 def _evaluate(

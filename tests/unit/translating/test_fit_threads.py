@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from leanglot.errors import ConfigError
+from leanglot.measure import threads as measure_threads
 from leanglot.measure.translation_subject import translator_in_memory
 from leanglot.runtimes.seq2seq import Decoded
 from leanglot.runtimes.translator import Translator
@@ -51,7 +52,8 @@ def real(tmp_path_factory):
 @pytest.fixture
 def search(real, monkeypatch):
     clock, calls = Clock(), []
-    monkeypatch.setattr(threads, "time", clock)
+    for module in (threads, measure_threads):
+        monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(threads, "pause", lambda: None)
     rows = sample_rows(real.text)
 
