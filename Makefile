@@ -7,10 +7,14 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 # What `make test` leaves out; `make test MARKERS="not gpu"` runs the slow and the browser tests too.
 MARKERS ?= not slow and not browser and not gpu
 
-.PHONY: demo smallest search test check format bench browser prometheus figures clean
+.PHONY: demo demo-translation smallest search test check format bench browser prometheus figures clean
 
 demo: $(STAMP)
 	$(BIN)/leanglot demo
+
+# The same job on a translation model: nine pairs of interface strings, judged pair by pair.
+demo-translation: $(STAMP)
+	$(BIN)/leanglot demo --translation
 
 # The smallest artifact of the demo that loses no language: trims, cuts, trains for a quarter of an hour, quantizes.
 smallest: $(STAMP)
@@ -33,7 +37,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)
-	for name in batching int8_variants peers pruning monitoring serving overload; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in batching int8_variants peers pruning monitoring serving overload translation; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # Chromium for the tests of the report page; they are skipped, and say so, where it cannot be installed.
 browser:

@@ -64,7 +64,7 @@ class Evaluated(BaseModel):
 
     Attributes:
         tokens_per_example: Mean tokens per example, by language.
-        truncated: Examples cut at the maximum length, by language.
+        truncated: Examples longer than the model reads, by language: they were cut, or translated sentence by sentence.
         predictions: SHA-256 of the stored predictions.
     """
 

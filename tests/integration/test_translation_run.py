@@ -210,6 +210,21 @@ def test_one_model_is_evaluated_and_compared(report, config, capsys):
     assert found["verdicts"] is None
 
 
+def test_long_texts_are_judged_as_they_are_translated(report, config, folder, capsys):
+    first = parallel().subset([0])
+    long = " ".join([first.sources[0]] * 40)
+    row = {"source": long, "target": " ".join([first.references[0]] * 40)}
+    data = write(folder / "long.jsonl", [row], source_language="en", target_language="de")
+    artifact = config.output / "candidates" / "onnx-fp32" / "artifact"
+    ends_well("evaluate", artifact, "--data", data, "--threads", "1", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["split"] == 1
+    assert found["pairs"]["en→de"]["chrf"] > 0.9
+    ends_well("evaluate", artifact, "--data", data, "--threads", "1")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "translated sentence by sentence: 1." in told
+
+
 def test_an_unknown_metric_is_refused(config, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["evaluate", config.model, "--data", str(config.data.path), "--metric", "comet"])

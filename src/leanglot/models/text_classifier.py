@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
@@ -16,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from leanglot.errors import ModelError
 from leanglot.models.fit import check_fit, head_labels, longest_input
 from leanglot.models.folder_checks import check_config, check_weights, precision_notes
+from leanglot.models.pretrained import check_weight_values, load_pretrained
 from leanglot.models.sliced import is_sliced, load_sliced
 from leanglot.quiet import quiet_transformers
 from leanglot.results.baseline_store import digests_without_baseline
@@ -192,38 +192,11 @@ def _load_tokenizer(folder: Path) -> tuple[object, Tokenizer]:
 
 
 def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:
-    module = load_sliced(folder) if is_sliced(folder) else _load_plain(folder, pickled=pickled)
-    for name, weight in module.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise ModelError(
-                f"The weights {name} in {folder} hold NaN or infinity.",
-                "Save the model again, from a sound checkpoint.",
-            )
+    advice = "Fine-tune the model for classification first, then save it with its head."
+    module = (
+        load_sliced(folder)
+        if is_sliced(folder)
+        else load_pretrained(AutoModelForSequenceClassification, folder, pickled=pickled, advice=advice)
+    )
+    check_weight_values(folder, module)
     return module
-
-
-def _load_plain(folder: Path, *, pickled: bool) -> PreTrainedModel:
-    try:
-        with quiet_transformers():
-            module, info = AutoModelForSequenceClassification.from_pretrained(
-                str(folder),
-                dtype=torch.float32,
-                use_safetensors=not pickled,
-                weights_only=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except Exception as error:  # transformers raises many types for a folder it cannot read
-        raise ModelError(
-            f"transformers cannot load {folder}: {type(error).__name__}: {str(error)[:400]}",
-            "Check that AutoModelForSequenceClassification.from_pretrained(folder) works.",
-        ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(
-            f"{folder} lacks the weights of {', '.join(missing[:4])}"
-            f"{f' and {len(missing) - 4} more' if len(missing) > 4 else ''}; they would be random.",
-            "Fine-tune the model for classification first, then save it with its head.",
-        )
-    loaded: PreTrainedModel = module.eval()
-    return loaded

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import PreTrainedModel
@@ -44,20 +43,6 @@ def check_pad(folder: Path, module: PreTrainedModel) -> int:
     if module.config.pad_token_id is None:
         raise ModelError(f"{folder} names no pad_token_id.", "Add it to config.json: batches need it.")
     return int(module.config.pad_token_id)
-
-
-def check_weight_values(folder: Path, module: PreTrainedModel) -> None:
-    """Refuses weights that are no numbers.
-
-    Raises:
-        ModelError: Names the first such tensor.
-    """
-    for name, weight in module.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise ModelError(
-                f"The weights {name} in {folder} hold NaN or infinity.",
-                "Save the model again, from a sound checkpoint.",
-            )
 
 
 def check_vocabulary(folder: Path, module: PreTrainedModel, source: Tokenizer, target: Tokenizer) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from pydantic import ValidationError
 from tokenizers import Tokenizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
@@ -13,10 +12,11 @@ from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 from leanglot.errors import ModelError
 from leanglot.languages import canonical_tag
 from leanglot.models.folder_checks import check_weights, precision_notes, read_config
+from leanglot.models.pretrained import check_weight_values, load_pretrained
 from leanglot.models.seq2seq_sliced import load_sliced_seq2seq
 from leanglot.models.sliced import is_sliced
 from leanglot.models.text_classifier import folder_digest
-from leanglot.models.translation_checks import check_family, check_pad, check_vocabulary, check_weight_values
+from leanglot.models.translation_checks import check_family, check_pad, check_vocabulary
 from leanglot.models.translation_facts import TARGET_TOKENIZER, Given, longest_source, read_facts
 from leanglot.models.translation_tokenizers import read_settings, read_tokenizers, settings_text
 from leanglot.quiet import quiet_transformers
@@ -130,7 +130,12 @@ def load_translation_module(folder: Path, *, pickled: bool = False) -> PreTraine
     Raises:
         ModelError: They are damaged, incomplete, or not finite.
     """
-    module = load_sliced_seq2seq(folder) if is_sliced(folder) else _load_plain(folder, pickled=pickled)
+    advice = "Copy the whole model again, or save it from where it was trained."
+    module = (
+        load_sliced_seq2seq(folder)
+        if is_sliced(folder)
+        else load_pretrained(AutoModelForSeq2SeqLM, folder, pickled=pickled, advice=advice)
+    )
     check_weight_values(folder, module)
     return module
 
@@ -181,30 +186,3 @@ def _stored_facts(folder: Path, config: dict[str, Any]) -> TranslationFacts | No
         raise ModelError(
             f"{folder / 'config.json'}: {where}: {first['msg']}", "The file may be damaged: save the model again."
         ) from error
-
-
-def _load_plain(folder: Path, *, pickled: bool) -> PreTrainedModel:
-    try:
-        with quiet_transformers():
-            module, info = AutoModelForSeq2SeqLM.from_pretrained(
-                str(folder),
-                dtype=torch.float32,
-                use_safetensors=not pickled,
-                weights_only=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except Exception as error:  # transformers raises many types for a folder it cannot read
-        raise ModelError(
-            f"transformers cannot load {folder}: {type(error).__name__}: {str(error)[:400]}",
-            "Check that AutoModelForSeq2SeqLM.from_pretrained(folder) works.",
-        ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(
-            f"{folder} lacks the weights of {', '.join(missing[:4])}"
-            f"{f' and {len(missing) - 4} more' if len(missing) > 4 else ''}; they would be random.",
-            "Copy the whole model again, or save it from where it was trained.",
-        )
-    loaded: PreTrainedModel = module.eval()
-    return loaded

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from leanglot.errors import ConfigError, ModelError
 from leanglot.languages import split_pair
 from leanglot.results.manifest import Manifest
@@ -39,6 +41,30 @@ class Translation:
     finished: bool
     parts: int = 1
     cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What the engine made of one text, sentence by sentence where it was too long for the model.
+
+    Attributes:
+        parts: The pieces of the text.
+        decoded: The translation of each.
+    """
+
+    parts: tuple[Part, ...]
+    decoded: tuple[Decoded, ...]
+
+    @property
+    def whole(self) -> Decoded:
+        """All of it as one."""
+        if len(self.decoded) == 1:
+            return self.decoded[0]
+        return Decoded(
+            np.concatenate([each.ids for each in self.decoded]),
+            sum(each.log_probability for each in self.decoded),
+            finished=all(each.finished for each in self.decoded),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +127,40 @@ class Translator:
         """
         sources = checked_sources(texts)
         asked = asked_pairs(self.text, len(sources), target, source, pairs)
-        pieces = [self._parts(text, pair) for text, pair in zip(sources, asked, strict=True)]
-        flat = [part.text for parts in pieces for part in parts]
-        flat_pairs = [pair for pair, parts in zip(asked, pieces, strict=True) for _ in parts]
-        decoded = iter(self.generate(self.text.encode(flat, flat_pairs).rows, batch_tokens, decoding=decoding))
-        return [
-            self._joined(parts, pair, [next(decoded) for _ in parts]) for parts, pair in zip(pieces, asked, strict=True)
-        ]
+        found = self.decode(sources, asked, batch_tokens, decoding=decoding)
+        return [self._translation(pieces, pair) for pieces, pair in zip(found, asked, strict=True)]
+
+    def decode(
+        self,
+        sources: Sequence[str],
+        pairs: Sequence[str],
+        batch_tokens: int = DEFAULT_BATCH_TOKENS,
+        on_batch: Callable[[int], None] | None = None,
+        *,
+        decoding: Decoding | None = None,
+    ) -> list[Pieces]:
+        """Translate texts whose pairs are known to fit into tokens; see `translate` and `text_of`.
+
+        Args:
+            sources: The texts, none of them empty.
+            pairs: The pair of each, as `check_pair` gives it.
+            batch_tokens: See `translate`.
+            on_batch: Called with the number of pieces done after each batch.
+            decoding: See `translate`.
+
+        Raises:
+            ConfigError: The search asks for more than the model or the memory allows.
+        """
+        parted = [self._parts(text, pair) for text, pair in zip(sources, pairs, strict=True)]
+        flat = [part.text for parts in parted for part in parts]
+        flat_pairs = [pair for pair, parts in zip(pairs, parted, strict=True) for _ in parts]
+        decoded = iter(self.generate(self.text.encode(flat, flat_pairs).rows, batch_tokens, on_batch, decoding))
+        return [Pieces(tuple(parts), tuple(next(decoded) for _ in parts)) for parts in parted]
+
+    def text_of(self, pieces: Pieces, pair: str) -> str:
+        """The text of a translation, its pieces joined as the target language joins sentences."""
+        _, target = split_pair(pair) or ("", "und")
+        return join_parts([self.text.decode(each.ids) for each in pieces.decoded], pieces.parts, target)
 
     def generate(
         self,
@@ -159,15 +212,14 @@ class Translator:
             return [Part(text, "", cut=False)]
         return split_text(text, self.text.tokenizer, room) or [Part(text, "", cut=False)]
 
-    def _joined(self, parts: Sequence[Part], pair: str, decoded: Sequence[Decoded]) -> Translation:
-        _, target = split_pair(pair) or ("", "und")
+    def _translation(self, pieces: Pieces, pair: str) -> Translation:
         return Translation(
-            text=join_parts([self.text.decode(each.ids) for each in decoded], parts, target),
-            confidence=confidence(decoded),
-            tokens=sum(len(each.ids) for each in decoded),
-            finished=all(each.finished for each in decoded),
-            parts=len(parts),
-            cut=any(part.cut for part in parts),
+            text=self.text_of(pieces, pair),
+            confidence=confidence(pieces.decoded),
+            tokens=sum(len(each.ids) for each in pieces.decoded),
+            finished=all(each.finished for each in pieces.decoded),
+            parts=len(pieces.parts),
+            cut=any(part.cut for part in pieces.parts),
         )
 
     def _check(self, decoding: Decoding) -> None:

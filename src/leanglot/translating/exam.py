@@ -76,12 +76,20 @@ class TranslationExam:
         on_batch: Callable[[int], None] | None,
     ) -> list[_Answer]:
         examples = self.examples.subset(places)
-        encoded = translator.text.encode(examples.sources, examples.pairs)
-        decoded = translator.generate(encoded.rows, batch_tokens, on_batch, decoding_of(translator, settings))
-        return [_Answer(translator.text.decode(each.ids), each) for each in decoded]
+        decoding = decoding_of(translator, settings)
+        found = translator.decode(examples.sources, examples.pairs, batch_tokens, on_batch, decoding=decoding)
+        return [
+            _Answer(translator.text_of(pieces, pair), pieces.whole)
+            for pieces, pair in zip(found, examples.pairs, strict=True)
+        ]
 
     def _scored(self, answers: Sequence[_Answer]) -> Translations:
         return score_translations(self.examples, [each.text for each in answers], [each.decoded for each in answers])
+
+    def too_long(self, translator: Translator | TranslationRouter) -> int:
+        """How many texts are longer than the model reads, and are translated sentence by sentence."""
+        text = translator.text if isinstance(translator, Translator) else translator.main.text
+        return sum(text.encode(self.examples.sources, self.examples.pairs).truncated)
 
     def timed(self, translator: Translator, settings: TranslationConfig, batch_tokens: int) -> Timed:
         """The timed sentences, tokenized by this model."""

@@ -80,8 +80,9 @@ def _record(
     speed, made = trial.speed, trial.made.manifest
     pairs = pair_quality(trial.translations)
     scores = [score for quality in pairs.values() if (score := getattr(quality, metric)) is not None]
-    cut = sum(trial.evaluated.truncated.values())
-    warned = (f"Sentences longer than {made.max_length} tokens, which were cut: {cut:,}.",) if cut else ()
+    split = sum(trial.evaluated.truncated.values())
+    told = f"Texts longer than {made.max_length} tokens, which were translated sentence by sentence: {split:,}."
+    warned = (told,) if split else ()
     return Candidate(
         name=trial.config.name,
         recipe=made.recipe,
@@ -124,5 +125,5 @@ def _pair(
         latency_p50_ms=trial.speed.languages_p50_ms.get(pair),
         latency_spread=trial.speed.languages_spread.get(pair),
         tokens_per_example=trial.evaluated.tokens_per_example[pair],
-        truncated=trial.evaluated.truncated[pair],
+        truncated=0,
     )

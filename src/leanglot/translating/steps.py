@@ -42,6 +42,7 @@ class TranslationEvaluation(BaseModel):
         pairs: Quality by language pair.
         verdicts: By pair; None when it was compared with nothing.
         changes: Silent failures beside the other's; empty when it was compared with nothing.
+        split: Texts longer than the model reads, which were translated sentence by sentence.
         baseline: File that the model's baseline was stored in, for its monitor; None where that was not asked for.
     """
 
@@ -55,6 +56,7 @@ class TranslationEvaluation(BaseModel):
     pairs: dict[str, PairQuality]
     verdicts: dict[str, Verdict] | None
     changes: tuple[FailureChange, ...] = ()
+    split: int = 0
     baseline: Path | None = None
 
     @property
@@ -70,7 +72,12 @@ class TranslationEvaluation(BaseModel):
             if each.found
         )
         stored = () if self.baseline is None else (f"What its monitor compares with is stored in {self.baseline}.",)
-        return (*whole, *found, *self.data.notes, f"{self.metric.name}: {self.metric.signature}", *stored)
+        long = (
+            (f"Texts longer than the model reads, which were translated sentence by sentence: {self.split:,}.",)
+            if self.split
+            else ()
+        )
+        return (*whole, *found, *long, *self.data.notes, f"{self.metric.name}: {self.metric.signature}", *stored)
 
 
 def evaluate_translation(
@@ -129,6 +136,7 @@ def evaluate_translation(
         pairs=pair_quality(own),
         verdicts=verdicts,
         changes=changes,
+        split=exam.too_long(translator),
         baseline=stored,
     )
 
