@@ -62,6 +62,8 @@ class SequenceDistillation(BaseModel):
         temperature: Softens both distributions; see `Distillation`.
         hidden: Weight of the squared difference between the student's and the teacher's hidden states of both sides; 0
             leaves it out.
+        limit_per_pair: Most sentences of each pair that are learned from, drawn at random over the groups; the teacher
+            translates no others. None takes all.
         training: How it is trained; its balance shares the examples out over the language pairs.
     """
 
@@ -75,4 +77,5 @@ class SequenceDistillation(BaseModel):
     word: float = Field(default=0.5, ge=0, le=1)
     temperature: float = Field(default=1.0, gt=0, le=1000)
     hidden: float = Field(default=0.0, ge=0, le=1e6)
+    limit_per_pair: int | None = Field(default=None, strict=True, ge=1, exclude_if=lambda value: value is None)
     training: Training = Training(learning_rate=3e-4)

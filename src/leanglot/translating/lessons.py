@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from leanglot.data.examples import Examples
 from leanglot.data.parallel import ParallelExamples
+from leanglot.data.parallel_reading import sample_per_pair
 from leanglot.data.training import hold_out
 from leanglot.errors import DataError, MissingExtraError, ModelError, RecipeError
 from leanglot.export.ctranslate2 import export_ctranslate2
@@ -61,7 +62,7 @@ def prepare(
     Args:
         teacher: Translates.
         student: Learns; its tokens count.
-        step: Targets, beam, and the share that is held out.
+        step: Targets, beam, how many sentences, and the share that is held out.
         examples: Sentences with references.
         folder: Where the teacher's translations are kept.
         on_answers: Called with the sentences that the teacher has translated, and all of them.
@@ -76,6 +77,8 @@ def prepare(
             "Early stopping needs held-out sentences, and none could be held out.",
             "Leave patience out, or give sentences of several groups.",
         )
+    if step.limit_per_pair is not None:
+        usable = sample_per_pair(usable, step.limit_per_pair, step.training.seed)
     parts, counted = [], usable.by_pair()
     if step.targets != "references":
         decoded = _answers(teacher, step, usable, folder, on_answers)

@@ -148,6 +148,15 @@ def test_targets_are_the_teachers_beam_output_the_references_or_both(teacher, tm
     assert not set(held.sources) & set(usable.sources)
 
 
+def test_so_many_sentences_of_each_pair_are_learned_and_no_others_translated(teacher, tmp_path):
+    counts = []
+    step = step_of(targets="both", limit_per_pair=3)
+    lesson = prepare(teacher, teacher, step, EXAMPLES, tmp_path, lambda done, total: counts.append((done, total)))
+    assert lesson.examples == dict.fromkeys(["de→en", "en→de", "en→fr", "en→ru"], 3)
+    assert counts[-1] == (12, 12)
+    assert len(lesson.rows) == 24
+
+
 def test_a_teacher_whose_translations_do_not_end_is_not_followed(tmp_path):
     untaught = load_tiny(tmp_path / "model")
     short = replace(untaught, facts=untaught.facts.model_copy(update={"max_target": 3}))
