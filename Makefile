@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# Two tests at a time, one thread each: runtimes that spin their threads would slow each other down.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
+# Three tests at a time, one thread each: many of them wait for processes that start. Runtimes that spin their threads
+# would slow each other down.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3
 # What `make test` leaves out; `make test MARKERS="not gpu"` runs the slow and the browser tests too.
 MARKERS ?= not slow and not browser and not gpu
 
-.PHONY: demo demo-translation smallest search test check format bench browser prometheus figures clean
+.PHONY: demo demo-translation translation-student smallest search test check format bench browser prometheus figures clean
 
 demo: $(STAMP)
 	$(BIN)/leanglot demo
@@ -15,6 +16,10 @@ demo: $(STAMP)
 # The same job on a translation model: nine pairs of interface strings, judged pair by pair.
 demo-translation: $(STAMP)
 	$(BIN)/leanglot demo --translation
+
+# Students of that model with half its decoder, and its table of words in 4 bits.
+translation-student: $(STAMP)
+	$(BIN)/leanglot demo --translation --recipe recipes/translation-student.yaml --out runs/translation-student
 
 # The smallest artifact of the demo that loses no language: trims, cuts, trains for a quarter of an hour, quantizes.
 smallest: $(STAMP)
@@ -61,7 +66,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c "import torch; assert torch.__version__.split('+')[0] == '2.13.0', torch.__version__"
 	@touch $(STAMP)
 
-# The charts and the tables that README and guide show, from the last `make demo`, `make smallest` and `make search`.
+# The charts and the tables that README and guide show, from the last `make demo`, `make smallest`, `make search`,
+# `make demo-translation` and `make translation-student`.
 figures:
 	mkdir -p docs/demo
 	cd runs/demo/charts && cp overview.png drop_heatmap.png waterfall-slim-int8.png importance-slim-int8-1-heads.png \
@@ -74,6 +80,9 @@ figures:
 	cp runs/smallest/charts/teacher.png runs/search/charts/latency_spread.png docs/demo/
 	for file in runs/demo/charts/cost_latency.png runs/learning-curve/charts/learning_curve.png; do \
 	  [ ! -f $$file ] || cp $$file docs/demo/; done
+	[ ! -d runs/demo-translation/charts ] || cp runs/demo-translation/charts/language_accuracy.png docs/demo/translation.png
+	for name in demo-translation translation-student; do \
+	  [ ! -f runs/$$name/report.md ] || cp runs/$$name/report.md docs/demo/$${name#demo-}.md; done
 
 clean:
 	rm -rf .venv build runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

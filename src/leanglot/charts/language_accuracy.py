@@ -5,6 +5,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from leanglot.charts.labels import challengers, drawable, drawable_name, language_tags, role_words
 from leanglot.charts.quantities import ABSENT, count, points, score
@@ -113,6 +114,7 @@ def _set_axes(axes: Axes, rows: int, results: list[LanguageResult], terms: Terms
     axes.grid(visible=True, axis="x")
     bare(axes)
     axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))  # whole points, which labels do not round
     axes.xaxis.set_major_formatter(lambda value, _: score(value, terms, 0))
     for row in range(1, rows, 2):
         axes.axhspan(row - 0.5, row + 0.5, color=INK, alpha=0.035, linewidth=0, zorder=0)

@@ -138,6 +138,9 @@ class TranslationText:
         wanted = self._language(target)
         if source is None:
             sources = {both[0] for both in pairs if both[1] == wanted}
+            if pairs and not sources:
+                told = f"It translates: {_listed(self.facts.pairs)}."
+                raise DataError(f"The model does not translate into {wanted} ({display_name(wanted)}).", told)
             if len(sources) == 1:
                 source = sources.pop()
             elif self.facts.telling in {"source-token", "start"} and not pairs:

@@ -20,6 +20,7 @@ from leanglot.progress import Observer, Silent
 from leanglot.results.baseline_store import check_baseline_place, forget_lost_baseline
 from leanglot.results.environment import read_environment
 from leanglot.results.records import DataSummary, Verdict
+from leanglot.results.terms import METRIC_WORD
 from leanglot.results.translation import FailureChange, Metric, PairQuality
 from leanglot.results.translations import Translations
 from leanglot.runtimes.loading import fitting_threads
@@ -77,7 +78,7 @@ class TranslationEvaluation(BaseModel):
             if self.split
             else ()
         )
-        return (*whole, *found, *long, *self.data.notes, f"{self.metric.name}: {self.metric.signature}", *stored)
+        return (*whole, *found, *long, *self.data.notes, f"{METRIC_WORD[self.metric.name]}: {self.metric.signature}", *stored)
 
 
 def evaluate_translation(

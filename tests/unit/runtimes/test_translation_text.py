@@ -161,6 +161,7 @@ def test_a_missing_language_token(texts):
         ("m2m_100", "en", None, None),
         ("m2m_100", "en", "en", None),
         ("t5", "fr", "en", None),
+        ("t5", None, "it", None),
     ],
 )
 def test_two_languages_make_a_pair(kind, source, target, pair, texts):
@@ -170,6 +171,11 @@ def test_two_languages_make_a_pair(kind, source, target, pair, texts):
     with pytest.raises(DataError) as met:
         texts[kind].pair_of(source, target)
     assert met.value.hint
+
+
+def test_a_target_that_no_pair_has_is_named_before_the_source_is_missed(texts):
+    with pytest.raises(DataError, match=r"does not translate into it \(Italian\)"):
+        texts["t5"].pair_of(None, "it")
 
 
 def test_texts_that_are_none():
