@@ -78,7 +78,14 @@ class TranslationEvaluation(BaseModel):
             if self.split
             else ()
         )
-        return (*whole, *found, *long, *self.data.notes, f"{METRIC_WORD[self.metric.name]}: {self.metric.signature}", *stored)
+        return (
+            *whole,
+            *found,
+            *long,
+            *self.data.notes,
+            f"{METRIC_WORD[self.metric.name]}: {self.metric.signature}",
+            *stored,
+        )
 
 
 def evaluate_translation(
