@@ -189,6 +189,7 @@ def test_a_run_is_routed_again_without_texts(run, config, report, tmp_path):
     printed = run("route", config.output, "--strict", "--out", out)
     assert "Routing" in printed.out
     assert PAIR_ARROW in printed.out
+    assert "Unknown language pairs go to" in " ".join(printed.out.split())
     assert set(read_router_manifest(out).languages) == set(PAIRS)
     for option in ("--texts", "--data"):
         refused = run("route", config.output, option, config.data.path, code=2)

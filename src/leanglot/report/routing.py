@@ -121,8 +121,8 @@ def routing_sentences(report: RunReport) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
-            _headline(facts),
-            _comparison(facts),
+            _headline(facts, terms),
+            _comparison(facts, terms),
             _luck(facts),
             _proof(facts, terms),
             *_detection(facts, terms),
@@ -131,19 +131,20 @@ def routing_sentences(report: RunReport) -> tuple[str, ...]:
     )
 
 
-def _headline(facts: RoutingFacts) -> str:
+def _headline(facts: RoutingFacts, terms: Terms) -> str:
     memory = "unknown memory" if facts.memory_bytes is None else megabytes(facts.memory_bytes)
     how = "in one fresh process" if facts.memory_measured else "as the sum of processes with one each"
     loaded = plural(len(facts.variants), "variant")
-    return f"{loaded} loaded: {', '.join(facts.variants)}; {memory} {how}. Unknown languages go to {facts.fallback}."
+    unknown = f"{terms.told('Unknown languages')} go to {facts.fallback}."
+    return f"{loaded} loaded: {', '.join(facts.variants)}; {memory} {how}. {unknown}"
 
 
-def _comparison(facts: RoutingFacts) -> str:
+def _comparison(facts: RoutingFacts, terms: Terms) -> str:
     value = f"The {facts.objective} is {_amount(facts, facts.value)}"
     if facts.single is None or facts.single_value is None:
-        return f"{value}; no single candidate is allowed for all languages under these limits."
+        return f"{value}; {terms.told('no single candidate is allowed for all languages under these limits.')}"
     if set(facts.variants) == {facts.single}:
-        return f"{value}: no language has a reason to leave {facts.single}, which needs no router."
+        return f"{value}: no {terms.language} has a reason to leave {facts.single}, which needs no router."
     chance = (
         ""
         if facts.chance_better is None

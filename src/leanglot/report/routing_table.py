@@ -8,6 +8,7 @@ from rich.text import Text
 from leanglot.report.format import plain
 from leanglot.report.routing import language_rows, routing_sentences, variant_rows
 from leanglot.results.records import RunReport
+from leanglot.results.terms import terms_of
 
 _MOST_REASONS = 12
 
@@ -21,7 +22,7 @@ def render_routing(report: RunReport) -> list[RenderableType]:
     Returns:
         Parts for ``rich.console.Group``.
     """
-    variants, facts = variant_rows(report), report.routing_facts
+    variants, facts, terms = variant_rows(report), report.routing_facts, terms_of(report.metric)
     if not variants or facts is None:
         return []
     table = Table(
@@ -30,13 +31,13 @@ def render_routing(report: RunReport) -> list[RenderableType]:
     )  # fmt: skip
     table.add_column("variant", overflow="fold")
     table.add_column("", no_wrap=True)
-    table.add_column("languages", ratio=1, overflow="fold")
+    table.add_column(terms.told("languages"), ratio=1, overflow="fold")
     for row in variants:
         table.add_row(Text(plain(row.name)), Text(row.role, "dim"), Text(plain(row.told)))
     moved = [row for row in language_rows(report) if row.variant != facts.main]
     reasons = [Text.assemble((row.tag, "cyan"), f": {plain(row.reason)}") for row in moved[:_MOST_REASONS]]
     if len(moved) > _MOST_REASONS:
-        reasons.append(Text(f"{len(moved) - _MOST_REASONS} more languages are in report.md.", "dim"))
+        reasons.append(Text(terms.told(f"{len(moved) - _MOST_REASONS} more languages are in report.md."), "dim"))
     told = [Text(plain(sentence)) for sentence in routing_sentences(report)]
     left_out = [
         Text.assemble("not considered: ", (plain(name), "cyan"), f": {plain(why)}")
