@@ -17,6 +17,7 @@ from leanglot.results.predictions import Predictions
 from leanglot.results.records import RunReport, Verdict
 from leanglot.results.translation_store import read_translations
 from leanglot.results.translations import Translations, joined
+from leanglot.techniques import MetricName
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,8 @@ def outcome_of(
     """
     correct = routed_correct(routes, predictions)
     if report.metric is not None:
-        return _of_translations(routes, correct, report, folder, seed)
+        quality, verdicts = _of_translations(routes, report.metric.name, report, folder, seed)
+        return Outcome(quality, verdicts, correct)
     baseline = predictions[report.baseline]
     verdicts = judge(
         baseline.correct, correct, baseline.language, margin=report.margin, alpha=report.alpha, groups=baseline.group
@@ -60,17 +62,14 @@ def outcome_of(
 
 
 def _of_translations(
-    routes: Sequence[str], correct: NDArray[np.bool_], report: RunReport, folder: Path, seed: int
-) -> Outcome:
-    metric = report.metric
-    assert metric is not None  # noqa: S101 - the caller asked
+    routes: Sequence[str], metric: MetricName, report: RunReport, folder: Path, seed: int
+) -> tuple[float | None, dict[str, Verdict]]:
     stored = {name: _stored(folder, name) for name in {*routes, report.baseline}}
     names = np.asarray(routes, dtype=np.str_)
     routed = joined([stored[str(name)].subset(np.flatnonzero(names == name)) for name in np.unique(names)])
     baseline = stored[report.baseline]
-    verdicts = judge_translations(baseline, routed, metric.name, margin=report.margin, alpha=report.alpha, seed=seed)
-    verdicts = with_failures(verdicts, failure_changes(baseline, routed, report.alpha))
-    return Outcome(overall(routed, metric.name), verdicts, correct)
+    verdicts = judge_translations(baseline, routed, metric, margin=report.margin, alpha=report.alpha, seed=seed)
+    return overall(routed, metric), with_failures(verdicts, failure_changes(baseline, routed, report.alpha))
 
 
 def _stored(folder: Path, name: str) -> Translations:

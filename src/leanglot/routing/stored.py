@@ -59,8 +59,8 @@ def route_finished(
         return report, None
     try:
         named = config.calibration or config.training
-        detects = config.routing.detect and examples is not None
-        pool = find_pool(named, config.data, set(examples.texts)) if detects and examples is not None else None
+        judged = None if examples is None or not config.routing.detect else set(examples.texts)
+        pool = None if judged is None else find_pool(named, config.data, judged)
         material = Material(config.routing, config.costs, examples, pool, config.seed)
         decision = decide(report, folder, material)
         return with_routing(report, write_decision(decision, report, folder, folder / ROUTER_FOLDER)), None
