@@ -77,7 +77,7 @@ def test_a_text_beyond_the_model_is_split_by_sentence(engine):
     [answer] = engine.answer([LONG], ["en→de"])
     assert answer.translation.parts == 96
     assert not answer.translation.cut
-    assert answer.tokens > engine.translator.text.max_length
+    assert answer.tokens > engine.main.text.max_length
     assert (answer.characters, answer.truncated) == (len(LONG), False)
     assert answer.translation.text.startswith("Küche: Lampe ist an.")
 
@@ -146,7 +146,7 @@ def test_another_beam_may_be_asked_for(artifact, onnx_artifact):
     with assembled(artifact, WatchOptions(monitor=False), print, 1, beam=3) as parts:
         assert parts.engine.decoding.beam == 3
         answers = parts.engine.answer(DAY, ["en→de"] * 2)
-        alone = parts.engine.translator.translate(DAY, "de", decoding=parts.engine.decoding)
+        alone = parts.engine.main.translate(DAY, "de", decoding=parts.engine.decoding)
         assert [each.translation.text for each in answers] == [each.text for each in alone]
     for folder, beam, message in ((artifact, 0, "beam is 0 wide"), (onnx_artifact, 2, "does not translate")):
         with pytest.raises(ConfigError, match=message), assembled(folder, WatchOptions(), print, 1, beam=beam):
