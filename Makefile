@@ -2,9 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# Three tests at a time, one thread each: many of them wait for processes that start. Runtimes that spin their threads
-# would slow each other down.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3
+# Two tests at a time, one thread each: runtimes that spin their threads would slow each other down.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 # What `make test` leaves out; `make test MARKERS="not gpu"` runs the slow and the browser tests too.
 MARKERS ?= not slow and not browser and not gpu
 
