@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from leanglot.config.places import expanded
 from leanglot.data.labels import resolve_labels
 from leanglot.data.reading import read_examples
 from leanglot.data.split import sample_per_language
@@ -146,6 +146,6 @@ def _given(setting: "Setting", stored: _Answered) -> Contestant:
 
 def _same(baseline: str, candidate: str) -> tuple[str, ...]:
     """A note where both sides are one and the same, which compares nothing."""
-    one, other = (Path(side).expanduser() for side in (baseline, candidate))
+    one, other = (expanded(side) for side in (baseline, candidate))
     same = baseline == candidate or (one.exists() and other.exists() and one.samefile(other))
     return ("Both sides are the same, so that nothing was compared.",) if same else ()

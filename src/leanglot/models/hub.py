@@ -6,6 +6,7 @@ from typing import Final
 
 from huggingface_hub import snapshot_download
 
+from leanglot.config.places import expanded
 from leanglot.errors import ModelError
 
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -23,7 +24,7 @@ def resolve_model(model: str, *, allow_pickle: bool = False) -> Path:
     Raises:
         ModelError: There is no such folder, and the hub has no such model or cannot be reached.
     """
-    folder = Path(model).expanduser()
+    folder = expanded(model)
     misspelled = folder.parent != Path() and folder.parent.is_dir()
     if folder.exists() or misspelled or not _HUB_NAME.fullmatch(model):
         return folder

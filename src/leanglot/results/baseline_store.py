@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from leanglot.config.places import expanded
 from leanglot.errors import ModelError
 from leanglot.results.atomic import remove_leftovers, write_text_atomically
 from leanglot.results.manifest import (
@@ -30,7 +31,7 @@ def check_baseline_place(subject: str | Path) -> None:
     Raises:
         ModelError: It is no artifact, or one within a router, whose own hashes would no longer fit.
     """
-    folder = Path(subject).expanduser()
+    folder = expanded(subject)
     within = folder.resolve().parent
     if is_router(folder) or (within.name == VARIANTS and is_router(within.parent)):
         what = "is a router, whose variants" if is_router(folder) else "belongs to a router, whose variants"

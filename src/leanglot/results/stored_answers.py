@@ -7,6 +7,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from leanglot.config.places import expanded
 from leanglot.errors import RunError
 from leanglot.results.folder import MARKER_NAME, REPORT_NAME, RunFolder, read_report
 from leanglot.results.manifest import is_artifact
@@ -60,7 +61,7 @@ def find_stored(side: str) -> StoredAnswers | None:
     Raises:
         RunError: A run, a candidate of it or its answers are meant, and are not there.
     """
-    path = Path(side).expanduser()
+    path = expanded(side)
     if path.suffix == _SUFFIX and not path.is_dir():
         if not path.is_file():
             raise RunError(f"There are no predictions at {path}.", "Give a predictions.parquet that a run wrote.")
@@ -137,7 +138,7 @@ def _run_and_name(side: str) -> tuple[Path, str] | None:
     run, colon, name = side.rpartition(":")
     if not colon or not run or (len(run) == 1 and name[:1] in {"\\", "/"}):
         return None
-    path = Path(run).expanduser()
+    path = expanded(run)
     return (path.parent if path.name == REPORT_NAME else path), name
 
 
