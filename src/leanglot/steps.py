@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leanglot.artifacts import check_unquantized, knowing_threads, make_artifact, quantize_artifact
 from leanglot.config import CandidateConfig, DataConfig
+from leanglot.config.places import expanded
 from leanglot.data.pool import read_pool, read_texts
 from leanglot.data.reading import read_examples
 from leanglot.data.training import read_training
@@ -140,7 +141,7 @@ def evaluate(
     """
     if save_baseline:
         check_baseline_place(subject)
-        forget_lost_baseline(Path(subject).expanduser())
+        forget_lost_baseline(expanded(subject))
     observer = _watched(observer, subject, against)
     classifier = _open(subject, setting)
     exam = _exam(classifier, setting, FULL)
@@ -158,7 +159,7 @@ def evaluate(
             alpha=alpha,
             groups=answers.group,
         )
-    stored = _store_baseline(Path(subject).expanduser(), classifier, exam, encoded, answers) if save_baseline else None
+    stored = _store_baseline(expanded(subject), classifier, exam, encoded, answers) if save_baseline else None
     return Evaluation(
         subject=subject,
         against=against,

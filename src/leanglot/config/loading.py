@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from leanglot.config.costs import Costs
 from leanglot.config.faults import described
 from leanglot.config.logs import LogConfig
+from leanglot.config.places import expanded
 from leanglot.config.settings import CandidateConfig, DataConfig, RecipeFile, RunConfig, repeated_names
 from leanglot.errors import ConfigError
 from leanglot.techniques import Importance
@@ -140,8 +141,8 @@ def load_config(path: Path) -> RunConfig:
     data, calibration, corpus, training = (
         _in_folder(source, folder) for source in (config.data, config.calibration, config.corpus, config.training)
     )
-    output = folder / config.output.expanduser()
-    model = folder / Path(config.model).expanduser()
+    output = folder / expanded(config.output)
+    model = folder / expanded(config.model)
     is_folder = config.model.startswith((".", "~")) or model.exists()
     return config.model_copy(
         update={
@@ -158,12 +159,12 @@ def load_config(path: Path) -> RunConfig:
 
 def _log_in_folder(log: LogConfig | None, folder: Path) -> LogConfig | None:
     """The same for where the run is logged."""
-    return None if log is None else log.model_copy(update={"folder": folder / log.folder.expanduser()})
+    return None if log is None else log.model_copy(update={"folder": folder / expanded(log.folder)})
 
 
 def _in_folder(source: DataConfig | None, folder: Path) -> DataConfig | None:
     """The data with a path that does not depend on the working folder."""
-    return None if source is None else source.model_copy(update={"path": folder / source.path.expanduser()})
+    return None if source is None else source.model_copy(update={"path": folder / expanded(source.path)})
 
 
 def _validated(kind: type[Settings], values: Mapping[str, object], source: str, faults: Sequence[str] = ()) -> Settings:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from leanglot.config import TranslationConfig
+from leanglot.config.places import expanded
 from leanglot.decide.failure_changes import failure_changes, with_failures
 from leanglot.decide.translation_verdict import judge_translations
 from leanglot.decide.verdict import candidate_status
@@ -116,7 +117,7 @@ def evaluate_translation(
     """
     if save_baseline:
         check_baseline_place(subject)
-        forget_lost_baseline(Path(subject).expanduser())
+        forget_lost_baseline(expanded(subject))
     observer = observer or Silent()
     observer.plan(list(dict.fromkeys(each for each in (subject, against) if each is not None)))
     translator = _open_any(subject, setting)
@@ -131,7 +132,7 @@ def evaluate_translation(
         judged = judge_translations(other, own, settings.metric, margin=margin, alpha=alpha, seed=setting.seed)
         verdicts = with_failures(judged, changes)
     stored = (
-        store_translation_baseline(Path(subject).expanduser(), translator, exam.summary.source, own)
+        store_translation_baseline(expanded(subject), translator, exam.summary.source, own)
         if save_baseline and isinstance(translator, Translator)
         else None
     )
