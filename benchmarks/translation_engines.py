@@ -12,7 +12,7 @@ import numpy as np
 from leanglot.measure.cold_start import peak_rss_bytes
 from leanglot.runtimes.loading import load_translator
 from leanglot.runtimes.seq2seq import Decoding, SourceRow
-from leanglot.techniques import Int8, Recipe, Runtime
+from leanglot.techniques import Int8, Recipe, Runtime, WeightOnly
 
 _TIMEOUT_S: Final = 600
 
@@ -50,6 +50,7 @@ ENGINES: Final = (
     Engine("onnxruntime INT8", "onnxruntime", (Int8(embeddings=True),)),
     Engine("onnxruntime INT8, table INT4", "onnxruntime", (Int8(embeddings=True, embedding_bits=4),)),
     Engine("openvino FP32", "openvino"),
+    Engine("openvino INT8 weights", "openvino", (WeightOnly(bits=8, embeddings=True),)),
     Engine("ctranslate2 FP32", "ctranslate2"),
     Engine("ctranslate2 INT8", "ctranslate2", (Int8(embeddings=True),)),
 )

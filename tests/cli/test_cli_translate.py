@@ -8,7 +8,7 @@ import pytest
 
 from leanglot.cli import main
 from leanglot.results.manifest import read_manifest
-from leanglot.techniques import HalfPrecision, Int8
+from leanglot.techniques import HalfPrecision, Int8, WeightOnly
 from tiny_translators import make_translator, parallel, sentences
 
 
@@ -119,7 +119,7 @@ def test_a_classifier_does_not_translate(run, tiny_model):
     assert "does not translate" in run("translate", tiny_model, "Hello.", "--to", "de", code=2).err
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "ctranslate2"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ctranslate2"])
 def test_an_exported_model_translates_the_same(run, model, tmp_path, german, runtime):
     told = run("export", model, "--out", tmp_path / "a", "--runtime", runtime).out
     assert f"for {runtime} (no compression)" in told
@@ -134,8 +134,10 @@ def test_an_exported_model_translates_the_same(run, model, tmp_path, german, run
         (["--runtime", "ctranslate2"], "ctranslate2", Int8),
         (["--scheme", "fp16"], "ctranslate2", HalfPrecision),
         (["--scheme", "bf16"], "ctranslate2", HalfPrecision),
+        (["--scheme", "fp16", "--runtime", "openvino"], "openvino", HalfPrecision),
+        (["--scheme", "int8-weights"], "openvino", WeightOnly),
     ],
-    ids=["int8", "ctranslate2", "fp16", "bf16"],
+    ids=["int8", "ctranslate2", "fp16", "bf16", "openvino", "weights"],
 )
 def test_quantize_takes_the_first_engine_that_can(run, model, tmp_path, options, runtime, step):
     run("quantize", model, "--out", tmp_path / "a", *options)
@@ -149,13 +151,15 @@ def test_quantize_takes_the_first_engine_that_can(run, model, tmp_path, options,
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--scheme", "int8-weights"], "is for classifiers, not for translation models"),
+        (["--scheme", "int8-qat"], "is for classifiers, not for translation models"),
+        (["--scheme", "int8-weights", "--runtime", "onnxruntime"], "runs on openvino, not on onnxruntime"),
+        (["--scheme", "int4-weights", "--block", "64"], "Blocks of 64 do not divide the 32 inputs"),
         (["--runtime", "pytorch"], "runs on onnxruntime and ctranslate2, not on pytorch"),
         (["--runtime", "ctranslate2", "--no-embeddings"], "always quantizes the table too"),
         (["--audit-calibration"], "translation models are not calibrated"),
         (["--runtime", "ctranslate2", "--weights", "unsigned"], "unsigned weights runs on onnxruntime"),
     ],
-    ids=["weight-only", "pytorch", "embeddings", "audit", "unsigned"],
+    ids=["qat", "weights", "blocks", "pytorch", "embeddings", "audit", "unsigned"],
 )
 def test_what_translation_models_are_not_quantized_with_is_refused(run, model, tmp_path, options, told):
     printed = run("quantize", model, "--out", tmp_path / "a", *options, code=2)

@@ -43,7 +43,7 @@ def quantize(
         str,
         typer.Option(
             help="int8 (dynamic), int8-static, int8-qat, int8-weights, int4-weights, fp16 or bf16; of translation "
-            "models int8, fp16, bf16, int8-fp16 or int8-bf16."
+            "models int8, int8-weights, int4-weights, fp16, bf16, int8-fp16 or int8-bf16."
         ),
     ] = "int8",
     runtime: Annotated[

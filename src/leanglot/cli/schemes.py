@@ -99,5 +99,5 @@ def _options(names: Sequence[str]) -> str:
 def best_runtime(scheme: str, task: Task = "text-classification") -> Runtime:
     """The first of the engines that can do a scheme to models of a task; where none can, of those that know it."""
     recipe: Recipe = TypeAdapter(Recipe).validate_python([chosen_scheme(scheme)])
-    able = runtimes_of(recipe[0])
+    able = runtimes_of(recipe[0], task)
     return next((runtime for runtime in able if task_fault(recipe, runtime, task) is None), able[0])

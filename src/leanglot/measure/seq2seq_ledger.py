@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from leanglot.errors import ModelError
 from leanglot.models.graph import load_skeletons
+from leanglot.models.openvino_graph import stored_constants
 from leanglot.results.manifest import Manifest
+from leanglot.runtimes.openvino_seq2seq import DECODER_GRAPH, ENCODER_GRAPH
 from leanglot.runtimes.seq2seq_graphs import DECODER_NAME, ENCODER_NAME
 
 # In the order of CTranslate2's DataType; NumPy has no bfloat16, whose bytes are read as integers.
@@ -27,6 +29,8 @@ _NAMES: Final = (
     ("/position_encodings/", "/embeddings/"),
     (".positions", ".embeddings"),
 )
+_COUNTED: Final = ("float32", "float16", "int8")  # types of OpenVINO's whose zeros are 0
+_NO_WEIGHTS: Final = ("int64", "int32")  # shapes and places
 _LINEAR: Final = 2  # dimensions of a matrix
 
 
@@ -48,13 +52,15 @@ class StoredWeight:
 
 
 def stored_weights(folder: Path, manifest: Manifest) -> list[StoredWeight]:
-    """The weights of a translation artifact for ONNX Runtime or CTranslate2; none for another engine.
+    """The weights of a translation artifact for ONNX Runtime, OpenVINO or CTranslate2; none for another engine.
 
     Raises:
         ModelError: A file is damaged.
     """
     if manifest.runtime == "ctranslate2":
         return list(_in_ctranslate2(folder / manifest.model_file))
+    if manifest.runtime == "openvino":
+        return [weight for name in (ENCODER_GRAPH, DECODER_GRAPH) for weight in _in_openvino(folder / name)]
     return list(_in_graphs(folder)) if manifest.runtime == "onnxruntime" else []
 
 
@@ -74,7 +80,7 @@ def matrix_sparsity(weights: Iterable[StoredWeight]) -> float | None:
 
 def _is_linear(name: str) -> bool:
     """Whether a matrix belongs to attention or feed-forward layers, by the names of both engines."""
-    if "bias" in name or "_scale" in name or "_zero" in name:
+    if any(part in name for part in ("bias", "_scale", "_zero", "/scale", "/zero")):
         return False
     return "/linear_" in name or any(part in name for part in ("attn.", "Attention.", ".fc", "DenseReluDense."))
 
@@ -88,6 +94,23 @@ def _in_graphs(folder: Path) -> Iterator[StoredWeight]:
         if place not in seen and not name.startswith("constant_"):
             seen.add(place)
             yield StoredWeight(_called(name), values.dtype.name, values.nbytes, values)
+
+
+def _in_openvino(path: Path) -> Iterator[StoredWeight]:
+    """The constants of one graph; those whose zeros cannot be told, since zero is another number there, lie flat."""
+    try:
+        data = np.memmap(path.with_suffix(".bin"), np.uint8, "r")
+        seen: set[int] = set()
+        for constant in stored_constants(path):
+            if constant.offset in seen or constant.dtype in _NO_WEIGHTS:
+                continue
+            seen.add(constant.offset)
+            values = data[constant.offset : constant.offset + constant.size_bytes]
+            if constant.dtype in _COUNTED:
+                values = values.view(constant.dtype).reshape(constant.shape)
+            yield StoredWeight(_called(constant.name), constant.dtype, constant.size_bytes, values)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} has no sound weights: {error!r:.200}", "Make the artifact again.") from error
 
 
 def _in_ctranslate2(path: Path) -> Iterator[StoredWeight]:

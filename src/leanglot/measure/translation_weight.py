@@ -19,7 +19,7 @@ def weigh_translator(folder: Path, translator: Translator) -> Weight:
         translator: The same, loaded.
 
     Returns:
-        The sparsity is None where the weights cannot be read, such as OpenVINO's.
+        The sparsity is None where no zeros can be told, such as in 4 bits.
     """
     engine, manifest = translator.engine, translator.manifest
     return Weight(

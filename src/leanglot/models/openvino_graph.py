@@ -27,6 +27,25 @@ _DTYPES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class StoredConstant:
+    """A constant of a graph on disk.
+
+    Attributes:
+        name: Its name as PyTorch would give it; see `weight_arrays`.
+        dtype: The type of its numbers, such as ``float32``, ``int8`` or ``uint4``.
+        shape: Of the array.
+        offset: Where its bytes begin in the file of weights; equal constants share them.
+        size_bytes: How many they are.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Graph:
     """Layers by id, and the ids of those that use each one's result."""
 
@@ -62,9 +81,25 @@ def weight_arrays(folder: Path) -> dict[str, tuple[str, int]]:
     Raises:
         ModelError: The graph is missing or damaged.
     """
-    path = folder / GRAPH_NAME
+    seen: set[int] = set()
+    arrays: dict[str, tuple[str, int]] = {}
+    for constant in stored_constants(folder / GRAPH_NAME):
+        arrays[constant.name] = (constant.dtype, 0 if constant.offset in seen else constant.size_bytes)
+        seen.add(constant.offset)
+    return arrays
+
+
+def stored_constants(path: Path) -> list[StoredConstant]:
+    """The constants of a graph, each under a name of its own; see `weight_arrays` for the names.
+
+    Args:
+        path: The graph, such as ``model.xml``.
+
+    Raises:
+        ModelError: The graph is missing or damaged.
+    """
     try:
-        return _arrays(_read(path))
+        return list(_constants(_read(path)))
     except (OSError, ET.ParseError, KeyError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error!r}", "Make the artifact again.") from error
 
@@ -78,21 +113,19 @@ def _read(path: Path) -> _Graph:
     return _Graph(layers, users)
 
 
-def _arrays(graph: _Graph) -> dict[str, tuple[str, int]]:
-    seen: set[str] = set()
-    arrays: dict[str, tuple[str, int]] = {}
+def _constants(graph: _Graph) -> Iterator[StoredConstant]:
+    named: set[str] = set()
     for key, layer in graph.layers.items():
         if layer.attrib["type"] != "Const":
             continue
         stored = {name: value for data in layer.iterfind("data") for name, value in data.attrib.items()}
-        kind, offset = stored["element_type"], stored["offset"]
-        size = 0 if offset in seen else int(stored["size"])
-        seen.add(offset)
+        kind = stored["element_type"]
         name = _parameter(graph, key, kind)
-        if name in arrays:
+        if name in named:
             name = f"{name}/{layer.attrib['name']}"
-        arrays[name] = (_DTYPES.get(kind, kind), size)
-    return arrays
+        named.add(name)
+        shape = tuple(int(count) for count in stored["shape"].split(",") if count.strip())
+        yield StoredConstant(name, _DTYPES.get(kind, kind), shape, int(stored["offset"]), int(stored["size"]))
 
 
 def _parameter(graph: _Graph, key: str, kind: str) -> str:

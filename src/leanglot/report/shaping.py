@@ -138,17 +138,38 @@ def kept_by_layer(facts: PruningFacts, *, short: bool) -> str:
     kept = facts.kept_by_layer
     if facts.technique == "magnitude" or not kept:
         return ""
-    cut = short and len(kept) > _SHOWN and facts.technique != "layers"
+    if facts.technique == "layers":
+        return _layers_left(facts)
+    cut = short and len(kept) > _SHOWN
     shown = " ".join(map(count, kept[:_SHOWN] if cut else kept))
     shown += f" {_ELLIPSIS}" if cut else ""
-    if facts.technique == "layers":
-        return f"layers {count(facts.total)} {_ARROW} {count(len(kept))}: {shown} of 0 to {facts.total - 1}"
     units = f"{_UNIT[facts.technique]}s"
     before = f"{count(facts.before_by_layer[0])} {_ARROW} " if _was_even(facts) else ""
     if len(set(kept)) == 1:
         return f"{units} {before}{count(kept[0])} in each of {plural(len(kept), 'layer')}"
     ends = f" ({count(min(kept))} to {count(max(kept))})" if cut else ""
     return f"{units} {before}{shown}{ends} per layer"
+
+
+def _layers_left(facts: PruningFacts) -> str:
+    """Such as ``layers 12 → 6: 0 2 4 6 8 10 of 0 to 11``; each side of a translation model by itself."""
+    kept = facts.kept_by_layer
+    if not facts.before_by_layer:
+        return f"layers {_fewer(facts.total, kept)}"
+    encoder, decoder = facts.before_by_layer
+    of_decoder = [place - encoder for place in kept if place >= encoder]
+    return (
+        f"encoder's layers {_fewer(encoder, kept[: len(kept) - len(of_decoder)])}; "
+        f"decoder's layers {_fewer(decoder, of_decoder)}"
+    )
+
+
+def _fewer(before: int, kept: Sequence[int]) -> str:
+    """Such as ``4 → 3: 0 2 3 of 0 to 3``."""
+    if len(kept) == before:
+        return f"{count(before)}, all kept"
+    shown = " ".join(map(count, kept))
+    return f"{count(before)} {_ARROW} {count(len(kept))}: {shown} of 0 to {before - 1}"
 
 
 def _was_even(facts: PruningFacts) -> bool:

@@ -71,7 +71,9 @@ def _row(name: str, facts: TrainingFacts, terms: Terms) -> TrainingRow:
         examples=f"{count(sum(facts.examples.values()))} in {plural(len(facts.examples), terms.language)}",
         steps=f"{count(facts.epochs[-1].step)}{early}{taken}",
         took=f"{duration(seconds)}, {_memory(facts)}",
-        worst=ABSENT if worst is None else f"{language(worst[0])} {percent(worst[1])} of {kept.held_out[worst[0]].n}",
+        worst=ABSENT
+        if worst is None
+        else f"{language(worst[0])} {percent(worst[1])} of {count(kept.held_out[worst[0]].n)}",
         mean=percent(kept.mean),
     )
 
@@ -108,6 +110,6 @@ def training_lines(facts: TrainingFacts, terms: Terms = CLASSIFICATION) -> list[
         held = sum(check.n for check in kept.held_out.values())
         lines.append(
             f"Of {plural(held, f'held-out {_held_out(terms)}')}, the mean accuracy over the {terms.language}s is "
-            f"{percent(kept.mean)}; the worst is {language(tag)}, {percent(accuracy)} of {kept.held_out[tag].n}."
+            f"{percent(kept.mean)}; the worst is {language(tag)}, {percent(accuracy)} of {count(kept.held_out[tag].n)}."
         )
     return lines

@@ -39,7 +39,8 @@ _RUNS_ON: Final[dict[str, tuple[Runtime, ...]]] = {
 # What translation models can be quantized to, which is less: their decoders are graphs of our own.
 _TRANSLATES_ON: Final[dict[str, tuple[Runtime, ...]]] = {
     "int8 with dynamic activations": ("onnxruntime", "ctranslate2"),
-    "half precision fp16": ("ctranslate2",),
+    "weight-only": ("openvino",),
+    "half precision fp16": ("ctranslate2", "openvino"),
     "half precision bf16": ("ctranslate2",),
     "int8 with 16-bit arithmetic": ("ctranslate2",),
 }
@@ -75,9 +76,15 @@ def scheme(step: Technique) -> str:
             return _ON_THE_MODEL[step.technique]
 
 
-def runtimes_of(step: Technique) -> tuple[Runtime, ...]:
-    """The engines that can do a step, the best first; a step on the model itself suits all of them."""
-    return _RUNS_ON.get(scheme(step), get_args(Runtime))
+def runtimes_of(step: Technique, task: Task = "text-classification") -> tuple[Runtime, ...]:
+    """The engines that can do a step, the best first; a step on the model itself suits all of them.
+
+    Args:
+        step: What is to be done.
+        task: What the model is for. A step that does not suit it is told by the engines that know it at all.
+    """
+    known = _RUNS_ON.get(scheme(step), get_args(Runtime))
+    return _TRANSLATES_ON.get(scheme(step), known) if task == "translation" else known
 
 
 def learns_from_texts(step: Technique) -> bool:

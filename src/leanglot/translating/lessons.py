@@ -181,7 +181,7 @@ def _rows_of_answers(
     texts = [text_of(teacher).decode(decoded[place].ids) for place in places]
     rows, notes = _rows(student, chosen, texts)
     if out := len(good) - len(places):
-        notes = (f"Left out, since the teacher's translation is empty or does not end: {out:,} sentences.", *notes)
+        notes = (f"Sentences left out because the teacher's translation is empty or does not end: {out:,}.", *notes)
     return rows, notes
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from leanglot.artifacts import versions
 from leanglot.compress.int8 import resolve as resolve_int8
 from leanglot.compress.seq2seq_int8 import quantize_seq2seq
+from leanglot.compress.seq2seq_openvino import quantize_seq2seq_openvino
 from leanglot.compress.seq2seq_pruning import ShapedTranslation
 from leanglot.config import CandidateConfig
 from leanglot.errors import RecipeError
@@ -24,7 +25,7 @@ from leanglot.results.shaping import ImportanceMap
 from leanglot.runtimes.loading import load_translator
 from leanglot.runtimes.seq2seq_graphs import DECODER_NAME
 from leanglot.runtimes.translation_text import TranslationText
-from leanglot.techniques import Int8, Quantization, Recipe, Runtime, SequenceDistillation
+from leanglot.techniques import HalfPrecision, Int8, Quantization, Recipe, Runtime, SequenceDistillation, WeightOnly
 from leanglot.techniques.support import recipe_fault, task_fault
 from leanglot.translating.distilling import distil_translations
 from leanglot.translating.materials import TranslationMaking
@@ -149,6 +150,11 @@ def write_engine(
             return ()
         case "ctranslate2":
             return export_ctranslate2(model, folder, weights_for(step))
+        case "openvino" if isinstance(step, WeightOnly | HalfPrecision):
+            with tempfile.TemporaryDirectory(dir=folder, prefix="export-") as inside:
+                export_seq2seq_openvino(model, Path(inside))
+                quantize_seq2seq_openvino(Path(inside), folder, step)
+            return ()
         case "openvino":
             export_seq2seq_openvino(model, folder)
             return ()

@@ -47,6 +47,27 @@ def test_what_each_layer_had_is_told_only_where_the_record_tells(kept, total):
     assert kept_by_layer(facts, short=True) == f"heads {kept[0]} {kept[1]} per layer"
 
 
+@pytest.mark.parametrize(
+    ("kept", "sides", "told"),
+    [
+        ((0, 1, 2, 3, 4, 6, 7), (4, 4), "encoder's layers 4, all kept; decoder's layers 4 → 3: 0 2 3 of 0 to 3"),
+        ((0, 11, 12), (12, 1), "encoder's layers 12 → 2: 0 11 of 0 to 11; decoder's layers 1, all kept"),
+    ],
+)
+def test_each_side_of_a_translation_model_is_told_with_layers_of_its_own(kept, sides, told):
+    total = sum(sides)
+    facts = PruningFacts(
+        technique="layers",
+        target=None,
+        actual=(total - len(kept)) / total,
+        removed=total - len(kept),
+        total=total,
+        kept_by_layer=kept,
+        before_by_layer=sides,
+    )
+    assert kept_by_layer(facts, short=True) == told
+
+
 def test_steps_become_sentences():
     assert pruning_lines((HALF, HEADS, LAYERS)) == [
         "Pruned by magnitude: 50.0% of 21,397,248 weights are zero, 50.0% asked for.",

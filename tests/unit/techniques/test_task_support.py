@@ -17,17 +17,17 @@ from leanglot.techniques import (
     SideLayers,
     WeightOnly,
 )
-from leanglot.techniques.support import task_fault
+from leanglot.techniques.support import runtimes_of, task_fault
 
 ABLE = [
     (Int8(), ["onnxruntime", "ctranslate2"]),
-    (HalfPrecision(), ["ctranslate2"]),
+    (HalfPrecision(), ["ctranslate2", "openvino"]),
     (HalfPrecision(dtype="bf16"), ["ctranslate2"]),
     (MixedInt8(), ["ctranslate2"]),
     (SideLayers(decoder=2), list(get_args(Runtime))),
     (SequenceDistillation(decoder=2), list(get_args(Runtime))),
     (MagnitudePruning(sparsity=0.3), list(get_args(Runtime))),
-    (WeightOnly(), []),
+    (WeightOnly(), ["openvino"]),
     (Int8(activations="static"), []),
     (QuantizationAware(), []),
 ]
@@ -43,11 +43,18 @@ def test_translation_models_are_quantized_where_an_engine_can(step, able, runtim
         assert all(name in fault for name in able)
 
 
-@pytest.mark.parametrize("step", [WeightOnly(), Int8(activations="static")], ids=["weight-only", "static"])
-def test_what_no_engine_does_to_them_names_what_is_done_instead(step):
+def test_what_no_engine_does_to_them_names_what_is_done_instead():
     assert "is for classifiers, not for translation models: use int8" in str(
-        task_fault((step,), "onnxruntime", "translation")
+        task_fault((Int8(activations="static"),), "onnxruntime", "translation")
     )
+
+
+def test_the_best_engine_for_a_step_hangs_on_the_task():
+    assert runtimes_of(HalfPrecision(), "translation") == ("ctranslate2", "openvino")
+    assert runtimes_of(WeightOnly(), "translation") == ("openvino",)
+    assert runtimes_of(WeightOnly())[0] == "onnxruntime"
+    assert runtimes_of(SideLayers(decoder=2), "translation") == get_args(Runtime)
+    assert runtimes_of(QuantizationAware(), "translation") == ("onnxruntime",)  # not for it, but known there
 
 
 @pytest.mark.parametrize(

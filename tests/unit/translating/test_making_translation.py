@@ -13,6 +13,7 @@ from leanglot.results.manifest import read_manifest, verify_files
 from leanglot.runtimes.loading import load_translator
 from leanglot.techniques import (
     FfnPruning,
+    HalfPrecision,
     HeadPruning,
     Int8,
     MagnitudePruning,
@@ -76,6 +77,17 @@ def test_int8_is_smaller_and_says_what_was_chosen(model, tmp_path, runtime):
     assert step.embeddings
     assert step.reduce_range is (runtime == "onnxruntime")  # the target has no VNNI
     assert manifest.target_isa == AVX2
+    whole, small = (translated(load_translator(tmp_path / name, 1)) for name in ("whole", "small"))
+    assert np.mean([one == other for one, other in zip(whole, small, strict=True)]) > 0.6
+
+
+@pytest.mark.parametrize("step", [WeightOnly(bits=8, embeddings=True), HalfPrecision()], ids=["weights", "fp16"])
+def test_openvino_stores_weights_in_fewer_bits(model, tmp_path, step):
+    made(model, tmp_path / "whole", "openvino")
+    manifest = made(model, tmp_path / "small", "openvino", step)
+    sizes = [sum(p.stat().st_size for p in (tmp_path / name).glob("*.bin")) for name in ("small", "whole")]
+    assert sizes[0] < 0.55 * sizes[1]
+    assert manifest.recipe == (step,)
     whole, small = (translated(load_translator(tmp_path / name, 1)) for name in ("whole", "small"))
     assert np.mean([one == other for one, other in zip(whole, small, strict=True)]) > 0.6
 
@@ -144,12 +156,13 @@ def test_a_pytorch_artifact_is_a_model_that_can_be_made_into_others(model, tmp_p
     ("runtime", "step", "told"),
     [
         ("pytorch", Int8(), "runs on onnxruntime and ctranslate2, not on pytorch"),
-        ("onnxruntime", WeightOnly(), "not for translation models: use int8"),
+        ("onnxruntime", WeightOnly(), "runs on openvino, not on onnxruntime"),
+        ("onnxruntime", Int8(activations="static"), "not for translation models: use int8"),
         ("onnxruntime", SequenceDistillation(decoder=1), "needs sentences to learn from"),
         ("onnxruntime", TrimVocabulary(), "needs sentences that show"),
         ("onnxruntime", SideLayers(decoder=9), "9"),
     ],
-    ids=["int8-pytorch", "weight-only", "distil", "trim", "layers"],
+    ids=["int8-pytorch", "weight-only", "static", "distil", "trim", "layers"],
 )
 def test_what_cannot_be_made_is_refused_with_its_reason(model, tmp_path, runtime, step, told):
     with pytest.raises(RecipeError, match=told):
