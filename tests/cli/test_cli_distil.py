@@ -7,20 +7,13 @@ from pathlib import Path
 import pytest
 
 import leanglot
+from commands import run
 from leanglot.cli import main
 from leanglot.models.text_classifier import load_text_classifier
 from leanglot.results.manifest import read_manifest
 from tiny_rows import rows
 
 QUICK = ("--epochs", 0.5, "--batch-size", 16, "--learning-rate", 0.003)
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 def written(path: Path, examples: list[dict[str, str]]) -> Path:

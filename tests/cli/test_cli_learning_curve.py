@@ -5,19 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from commands import run
 from leanglot.cli import main
 from leanglot.results.learning_curve import LearningCurve
 from tiny_rows import rows
 
 QUICK = ("--batch-size", 16, "--learning-rate", 0.003, "--threads", 1)
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 def written(path: Path, examples: list[dict[str, str]]) -> Path:

@@ -1,10 +1,11 @@
 """``leanglot search-limits``: a table, JSON, a search that goes on, and refusals without a traceback."""
 
 import json
+from functools import partial
 
 import pytest
 
-from leanglot.cli import main
+from commands import captured
 from tiny_translators import make_translator, parallel
 
 
@@ -26,15 +27,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def run(capsys):
-    def call(*arguments, code=0):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert stopped.value.code == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed
-
-    return call
+    return partial(captured, capsys)
 
 
 def test_the_shallowest_decoder_is_searched_and_shown(run, model, data, tmp_path):

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from commands import captured
 from leanglot.artifacts import make_artifact
-from leanglot.cli import main
 from leanglot.config import CandidateConfig
 from leanglot.quantizers import Making
 from leanglot.results.profile import Profile
@@ -14,10 +14,7 @@ from leanglot.techniques import Int8
 
 
 def run(capsys, *arguments, code=0):
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
+    printed = captured(capsys, *arguments, code=code)
     return printed.out if code == 0 else " ".join(printed.err.split())
 
 

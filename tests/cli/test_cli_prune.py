@@ -7,17 +7,9 @@ from pathlib import Path
 import pytest
 
 import leanglot
-from leanglot.cli import main
+from commands import run
 from leanglot.results.importance import read_importance
 from leanglot.results.manifest import read_manifest
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 @pytest.fixture(scope="module")

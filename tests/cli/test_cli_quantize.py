@@ -6,18 +6,10 @@ from pathlib import Path
 import pytest
 
 import leanglot
-from leanglot.cli import main
+from commands import run
 from leanglot.results.audits import CalibrationAudit
 from leanglot.results.manifest import read_manifest
 from leanglot.techniques import Calibration, HalfPrecision, Int8, WeightOnly
-
-
-def run(capsys, *arguments, code=0):
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 @pytest.fixture(scope="module")

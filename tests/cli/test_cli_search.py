@@ -3,16 +3,8 @@
 import pytest
 
 import leanglot
+from commands import run
 from leanglot import extras
-from leanglot.cli import main
-
-
-def run(capsys, *arguments, code=0):
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 def test_a_search_tells_what_it_tried(tiny_model, tiny_data, tmp_path, capsys):

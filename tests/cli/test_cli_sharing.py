@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from leanglot.cli import main
+from commands import run
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report-v1.json"
 
@@ -26,14 +26,6 @@ def run_folder(tmp_path):
     folder.mkdir()
     shutil.copyfile(GOLDEN, folder / "report.json")
     return folder
-
-
-def run(capsys, *arguments, code=0):
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 def test_a_card_of_the_recommended_candidate(run_folder, capsys):

@@ -3,16 +3,8 @@
 import pytest
 
 import leanglot
-from leanglot.cli import main
+from commands import run
 from leanglot.techniques import HalfPrecision, Int8, WeightOnly
-
-
-def run(capsys, *arguments, code=0):
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    assert stopped.value.code == code, printed.err
-    return " ".join((printed.out if code == 0 else printed.err).split())
 
 
 def test_a_sweep_judges_each_number_of_bits_and_draws_them(tiny_model, tiny_data, tmp_path, capsys):

@@ -1,12 +1,11 @@
 """``leanglot translate``, and ``export`` and ``quantize`` of translation models: texts, pipes, JSON, refusals."""
 
-import io
 import json
-import sys
+from functools import partial
 
 import pytest
 
-from leanglot.cli import main
+from commands import captured
 from leanglot.results.manifest import read_manifest
 from leanglot.techniques import HalfPrecision, Int8, WeightOnly
 from tiny_translators import make_translator, parallel, sentences
@@ -31,17 +30,8 @@ def german(model):
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    def call(*arguments, code=0, stdin=b""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert stopped.value.code == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed
-
-    return call
+def run(capsys):
+    return partial(captured, capsys)
 
 
 def test_texts_are_translated_one_to_a_line(run, model, german):

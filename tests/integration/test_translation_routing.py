@@ -1,13 +1,12 @@
 """Routing of a tiny translation model's run by language pair: the decision, the router, and what takes it."""
 
-import io
 import json
-import sys
+from functools import partial
 
 import pytest
 
 import leanglot
-from leanglot.cli import main
+from commands import captured
 from leanglot.config import CandidateConfig, DataConfig, RoutingConfig, RunConfig
 from leanglot.errors import ConfigError, ModelError
 from leanglot.exam import Effort
@@ -77,17 +76,8 @@ def router(folder):
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    def call(*arguments, code=0, stdin=b""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert stopped.value.code == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed
-
-    return call
+def run(capsys):
+    return partial(captured, capsys)
 
 
 def test_a_run_routes_its_pairs_and_writes_the_router(report, config):
