@@ -180,6 +180,7 @@ MORE = [(1_000, 0.05, 0.0), (300, 0.03, 0.005), (1_000, 0.0, 0.02), (60, 0.1, 0.
 @pytest.mark.parametrize(
     ("n", "shift", "failing"), [*SHIFTED, *[pytest.param(*case, marks=pytest.mark.slow) for case in MORE]]
 )
+@pytest.mark.no_cover
 def test_a_drop_as_large_as_the_margin_passes_as_safe_in_5_percent(n, shift, failing):
     repetitions = 150
     truth, verdicts = simulated(n, shift, failing, repetitions)
@@ -189,6 +190,7 @@ def test_a_drop_as_large_as_the_margin_passes_as_safe_in_5_percent(n, shift, fai
 
 
 @pytest.mark.parametrize("families", [60, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.no_cover
 def test_without_any_drop_a_family_of_pairs_sees_harm_in_5_percent(families):
     alarms = []
     for number in range(families):

@@ -55,6 +55,7 @@ def test_both_ways_to_test_find_something_the_other_would_not():
     assert any(by_fisher for strength, by_fisher in many if strength <= 1)
 
 
+@pytest.mark.no_cover
 def test_false_alarms_at_the_very_edge_keep_the_level():
     rng, alarms = np.random.default_rng(1), 0
     for _ in range(400):
@@ -85,6 +86,7 @@ def test_it_ends_when_the_accuracy_is_back_and_not_before():
     assert fed(course, rng.random(30_000) < 0.9) == ()
 
 
+@pytest.mark.no_cover
 def test_a_drop_as_large_as_the_detectable_one_is_mostly_found():
     rng, found = np.random.default_rng(2), 0
     stream = Stream(100, 2)
@@ -96,6 +98,7 @@ def test_a_drop_as_large_as_the_detectable_one_is_mostly_found():
 
 
 @pytest.mark.parametrize("effect", [1.0, 5.0])
+@pytest.mark.no_cover
 def test_bursts_of_like_answers_raise_false_alarms_unless_the_design_effect_is_told(effect):
     """Each answer comes five times: a promise for independent ones is none for these."""
     rng, alarms = np.random.default_rng(5), 0

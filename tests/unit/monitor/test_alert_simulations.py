@@ -8,6 +8,8 @@ from leanglot.monitor.detector import Detector, references
 from leanglot.monitor.grouping import by_language, rows_of
 from leanglot.monitor.rules import Rules
 
+pytestmark = pytest.mark.no_cover  # tracing would take as long again as the simulations
+
 LANGUAGES = [f"x{number:02}" for number in range(30)]
 SHARES = {
     "x00": 0.05,

@@ -135,6 +135,7 @@ SLOW = [
 @pytest.mark.parametrize(
     ("n", "flip_rate", "drop"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
 )
+@pytest.mark.no_cover  # enumerations
 def test_the_bound_errs_in_5_percent_and_the_interval_covers(n, flip_rate, drop):
     below, covered = exact_rates(n, flip_rate, drop)
     assert below < 0.058
