@@ -1,5 +1,7 @@
+import math
+
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leanglot.config.costs import Costs
@@ -49,6 +51,13 @@ def changed(assumption, language, value, bill, costs):
     return float(bill.infra(costs.monthly_predictions)) + bill.errors(costs)
 
 
+FIFTY_MACHINES_EXACTLY = [
+    Bill("c0", 0.0, Fleet(700.0, 2000.0, 1, whole=True), {"de": 0.25, "sw": 0.5}),
+    Bill("c1", 0.0, Fleet(700.0, 2001.0, 1, whole=True), {"de": 0.5, "sw": 0.375}),
+]
+
+
+@example(candidates=FIFTY_MACHINES_EXACTLY)
 @given(candidates=bills())
 @settings(max_examples=60)
 def test_nothing_nearer_changes_the_choice_and_something_beyond_does(candidates):
@@ -65,7 +74,9 @@ def test_nothing_nearer_changes_the_choice_and_something_beyond_does(candidates)
 
         for place in np.linspace(each.current, each.value, 23)[1:-1]:
             assert lead(float(place)) <= 1e-6 * now[cheapest]
-        beyond = each.value + (each.value - each.current) * 1e-7
+        # Beyond is further away than the rounding of a number of machines, which has nine digits.
+        away = each.value - each.current
+        beyond = each.value + math.copysign(max(abs(away) * 1e-7, each.value * 1e-8), away)
         if each.assumption != "traffic" or 0 <= beyond <= 1:
             assert lead(beyond) >= -1e-6 * now[cheapest]
 

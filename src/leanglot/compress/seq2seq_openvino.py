@@ -60,20 +60,16 @@ def _part_from_projection(graph: "Model", openvino: ModuleType) -> set[str]:
     Returns:
         The names of these lookups.
     """
-    product = _projection(graph)
-    if product is None:
-        return set()
-    table = product.input_value(1).get_node()
-    names = _lookups(table)
-    if names:
-        copied = openvino.opset13.constant(table.get_data(), name=f"{_PROJECTION}.weight")
-        product.input(1).replace_source_output(copied.output(0))
-    return names
-
-
-def _lookups(table: "Node") -> set[str]:
-    users = [port.get_node() for port in table.output(0).get_target_inputs()]
-    return {str(user.get_friendly_name()) for user in users if user.get_type_name() == "Gather"}
+    found = set[str]()
+    for product in _projections(graph):
+        table = product.input_value(1).get_node()
+        users = [port.get_node() for port in table.output(0).get_target_inputs()]
+        lookups = {str(user.get_friendly_name()) for user in users if user.get_type_name() == "Gather"}
+        if lookups:
+            copied = openvino.opset13.constant(table.get_data(), name=f"{_PROJECTION}.weight")
+            product.input(1).replace_source_output(copied.output(0))
+        found |= lookups
+    return found
 
 
 def _modules(graph: "Model") -> frozenset[str]:
@@ -86,7 +82,7 @@ def _narrowed(
     graph: "Model", step: WeightOnly, modules: Collection[str], shared: Collection[str], openvino: ModuleType
 ) -> "Model":
     """A graph with fewer bits in all weights that are not kept; the projection's rows come last."""
-    by_rows = _PROJECTION in modules and not matches(_PROJECTION, step.keep)
+    by_rows = bool(_projections(graph)) and not matches(_PROJECTION, step.keep)
     tied = {module_of(name) for name in shared} if by_rows and step.embeddings else set()
     spared = {module for module in tied if module in modules and not matches(module, step.keep)}
     later = {*spared, *((_PROJECTION,) if by_rows else ())}
@@ -104,25 +100,23 @@ def _use_rows(graph: "Model", lookups: Collection[str], openvino: ModuleType) ->
     A row is widened where it is multiplied, or after it was looked up: NNCF would put the lookup behind the widening of
     the whole table, in each step of the decoder.
     """
-    product = _projection(graph)
-    if product is None:
-        return
     ops = openvino.opset13
-    table = product.input_value(1).get_node()
-    rows, scales = map(ops.constant, quantize_rows(table.get_data()))
-    rows.set_friendly_name(table.get_friendly_name())
-    scales.set_friendly_name(f"{table.get_friendly_name()}/scale")
-    product.input(1).replace_source_output(ops.multiply(ops.convert(rows, "f32"), scales).output(0))
-    for lookup in [op for op in graph.get_ops() if op.get_friendly_name() in lookups]:
-        ids, axis = lookup.input_value(1), lookup.input_value(2)
-        found = ops.multiply(ops.convert(ops.gather(rows, ids, axis), "f32"), ops.gather(scales, ids, axis))
-        found.set_friendly_name(lookup.get_friendly_name())
-        lookup.output(0).replace(found.output(0))
+    for product in _projections(graph):
+        table = product.input_value(1).get_node()
+        rows, scales = map(ops.constant, quantize_rows(table.get_data()))
+        rows.set_friendly_name(table.get_friendly_name())
+        scales.set_friendly_name(f"{table.get_friendly_name()}/scale")
+        product.input(1).replace_source_output(ops.multiply(ops.convert(rows, "f32"), scales).output(0))
+        for lookup in [op for op in graph.get_ops() if op.get_friendly_name() in lookups]:
+            ids, axis = lookup.input_value(1), lookup.input_value(2)
+            found = ops.multiply(ops.convert(ops.gather(rows, ids, axis), "f32"), ops.gather(scales, ids, axis))
+            found.set_friendly_name(lookup.get_friendly_name())
+            lookup.output(0).replace(found.output(0))
 
 
-def _projection(graph: "Model") -> "Node | None":
-    """The operator that multiplies with the rows of the output projection; none in an encoder."""
-    return next((op for op in graph.get_ops() if _is_projection(op)), None)
+def _projections(graph: "Model") -> list["Node"]:
+    """The operators that multiply with the rows of the output projection: one in a decoder, none in an encoder."""
+    return [op for op in graph.get_ops() if _is_projection(op)]
 
 
 def _is_projection(op: "Node") -> bool:
