@@ -15,7 +15,7 @@ from leanglot.compress.merges import steps
 from leanglot.compress.pieces import choose_pieces
 from leanglot.compress.tokenizer_trim import take_inventory, trim_tokenizer
 from leanglot.measure.fragmentation import compare_tokenizers
-from leanglot.models.stored_tokenizer import as_stored
+from stored_tokenizers import read_back
 
 # Few characters of many scripts, so that random texts meet learned pieces; the last ones are in no training text.
 LETTERS = "aabbcdeEßäгдеяαβあい漢字กา"
@@ -50,7 +50,7 @@ def trained(model, trainer, pre_tokenizer):
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer
     tokenizer.train_from_iterator(training_texts(), trainer)
-    return as_stored(tokenizer)
+    return read_back(tokenizer)
 
 
 def edited(tokenizer, **settings):

@@ -48,8 +48,8 @@ def size_ledger(folder: Path, manifest: Manifest) -> tuple[LedgerRow, ...]:
 
     Returns:
         Rows by part, in the order from the input to the head, and by type of number. Their sum is what the weights
-        take on disk, without the padding that aligns them. Empty where the weights are pickled:
-        nothing is read then.
+        take on disk, without the padding that aligns them. Empty where the weights are pickled: nothing
+        is read then.
 
     Raises:
         ModelError: The weights are damaged.

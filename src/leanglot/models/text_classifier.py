@@ -17,7 +17,6 @@ from leanglot.models.fit import check_fit, head_labels, longest_input
 from leanglot.models.folder_checks import check_config, check_weights, precision_notes
 from leanglot.models.pretrained import check_weight_values, load_pretrained
 from leanglot.models.sliced import is_sliced, load_sliced
-from leanglot.models.stored_tokenizer import as_stored
 from leanglot.quiet import quiet_transformers
 from leanglot.results.baseline_store import digests_without_baseline
 from leanglot.results.manifest import file_digest, is_artifact, read_manifest
@@ -189,7 +188,7 @@ def _load_tokenizer(folder: Path) -> tuple[object, Tokenizer]:
             f"The tokenizer in {folder} is a {type(loaded).__name__}, which has no fast version.",
             "Convert it to a tokenizer.json of the tokenizers library.",
         )
-    return loaded, as_stored(backend)
+    return loaded, backend
 
 
 def _load_module(folder: Path, *, pickled: bool) -> PreTrainedModel:

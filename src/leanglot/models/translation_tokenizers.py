@@ -11,7 +11,6 @@ from transformers import AutoTokenizer
 from leanglot.errors import ModelError
 from leanglot.extras import require
 from leanglot.models.sentencepiece_model import bpe_tokenizer, read_pieces, unigram_tokenizer
-from leanglot.models.stored_tokenizer import as_stored
 from leanglot.models.translation_facts import TARGET_TOKENIZER
 from leanglot.quiet import quiet_transformers
 
@@ -74,10 +73,10 @@ def _marian(folder: Path) -> tuple[Tokenizer, Tokenizer]:
     own = folder / "target_vocab.json"
     target_vocabulary = _vocabulary(own) if own.is_file() else vocabulary
     target_model = folder / "target.spm"
-    source = as_stored(unigram_tokenizer(read_pieces(folder / "source.spm"), vocabulary, folder))
+    source = unigram_tokenizer(read_pieces(folder / "source.spm"), vocabulary, folder)
     if not target_model.is_file():
         raise ModelError(f"{folder} has source.spm but no target.spm.", "Copy the whole folder of the model.")
-    return source, as_stored(unigram_tokenizer(read_pieces(target_model), target_vocabulary, folder))
+    return source, unigram_tokenizer(read_pieces(target_model), target_vocabulary, folder)
 
 
 def _m2m(folder: Path) -> Tokenizer:
@@ -113,7 +112,7 @@ def _by_transformers(folder: Path) -> Tokenizer:
             f"The tokenizer in {folder} is a {type(loaded).__name__}, which has no fast version.",
             "Convert it to a tokenizer.json of the tokenizers library.",
         )
-    return as_stored(backend)
+    return backend
 
 
 def _vocabulary(path: Path) -> dict[str, int]:

@@ -14,9 +14,9 @@ from transformers import ElectraConfig, ElectraForSequenceClassification
 from leanglot.compress.vocabulary import trim
 from leanglot.data.pool import TextPool
 from leanglot.errors import DataError, RecipeError
-from leanglot.models.stored_tokenizer import as_stored
 from leanglot.models.text_classifier import TextClassifier, load_text_classifier, save_text_classifier
 from leanglot.techniques import TrimVocabulary
+from stored_tokenizers import read_back
 from tiny_models import make_model
 
 LETTERS = {"de": "aeinstäß", "th": "กขคงจาเ", "sw": "akiumnw"}
@@ -54,7 +54,7 @@ def make_trained_tokenizer(kind):
     tokenizer.add_special_tokens(["<mask>"])
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     tokenizer.enable_truncation(LONGEST)
-    return as_stored(tokenizer)
+    return read_back(tokenizer)
 
 
 def classifier(module, tokenizer, pad_id=1):
