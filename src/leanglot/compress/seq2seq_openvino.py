@@ -83,14 +83,13 @@ def _narrowed(
 ) -> "Model":
     """A graph with fewer bits in all weights that are not kept; the projection's rows come last."""
     by_rows = bool(_projections(graph)) and not matches(_PROJECTION, step.keep)
-    tied = {module_of(name) for name in shared} if by_rows and step.embeddings else set()
-    spared = {module for module in tied if module in modules and not matches(module, step.keep)}
-    later = {*spared, *((_PROJECTION,) if by_rows else ())}
+    lookups = [name for name in shared if by_rows and step.embeddings and not matches(module_of(name), step.keep)]
+    later = {*map(module_of, lookups), *((_PROJECTION,) if by_rows else ())}
     others = step.model_copy(update={"keep": (*step.keep, *sorted(later))})
     if kept(modules, others.keep) != set(modules):
         graph = to_low_bit_weights(graph, others, openvino)
     if by_rows:
-        _use_rows(graph, [name for name in shared if module_of(name) in spared], openvino)
+        _use_rows(graph, lookups, openvino)
     return graph
 
 
