@@ -29,6 +29,8 @@ from transformers import (
 from leanglot.data.parallel import ParallelExamples
 from leanglot.models.translation_model import TranslationModel, load_translation_model
 from leanglot.quiet import quiet_transformers
+from leanglot.results.manifest import Manifest
+from leanglot.techniques import Runtime
 
 FAMILIES = ("marian", "m2m_100", "mbart", "t5")
 ALL_KINDS = (*FAMILIES, "marian-separate", "nllb")
@@ -112,6 +114,14 @@ def make_translator(folder: Path, family: str = "marian", *, steps: int = 0, wid
 def load_tiny(folder: Path, family: str = "marian", *, steps: int = 0, width: int = 16) -> TranslationModel:
     """Make a tiny model and load it."""
     return load_translation_model(make_translator(folder, family, steps=steps, width=width))
+
+
+def manifest_of(model: TranslationModel, runtime: Runtime, model_file: str) -> Manifest:
+    """The manifest of a tiny model's graphs for an engine."""
+    return Manifest(
+        task="translation", name="tiny", runtime=runtime, model_file=model_file, max_length=model.max_length,
+        pad_id=model.pad_id, source=model.source, translation=model.facts,
+    )  # fmt: skip
 
 
 def pairs_of(family: str) -> tuple[tuple[str, str], ...]:

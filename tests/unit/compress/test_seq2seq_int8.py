@@ -9,13 +9,12 @@ from leanglot.compress.seq2seq_int8 import quantize_columns, quantize_seq2seq
 from leanglot.errors import ModelError, RecipeError
 from leanglot.export.seq2seq_onnx import export_seq2seq_onnx
 from leanglot.models.graph import DATA_NAME, load_skeletons
-from leanglot.results.manifest import Manifest
 from leanglot.runtimes.onnx_seq2seq import open_engine
 from leanglot.runtimes.seq2seq import Decoding, SourceRow
 from leanglot.runtimes.seq2seq_graphs import DECODER_NAME, ENCODER_NAME
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.techniques import Int8
-from tiny_translators import load_tiny, parallel
+from tiny_translators import load_tiny, manifest_of, parallel
 
 VNNI = ("avx2", "avx512_vnni")
 FILES = (ENCODER_NAME, DECODER_NAME)
@@ -40,10 +39,7 @@ def operators(folder):
 
 
 def opened(model, folder):
-    manifest = Manifest(
-        task="translation", name="tiny", runtime="onnxruntime", model_file=DECODER_NAME, max_length=model.max_length,
-        pad_id=model.pad_id, source=model.source, translation=model.facts,
-    )  # fmt: skip
+    manifest = manifest_of(model, "onnxruntime", DECODER_NAME)
     return open_engine(folder, manifest, 1)
 
 

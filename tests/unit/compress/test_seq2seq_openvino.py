@@ -10,12 +10,11 @@ from leanglot.export.seq2seq_openvino import export_seq2seq_openvino
 from leanglot.measure.ledger import size_ledger
 from leanglot.measure.seq2seq_ledger import matrix_sparsity, stored_weights
 from leanglot.models.openvino_graph import stored_constants
-from leanglot.results.manifest import Manifest
 from leanglot.runtimes.openvino_seq2seq import DECODER_GRAPH, ENCODER_GRAPH, open_engine
 from leanglot.runtimes.seq2seq import Decoding
 from leanglot.runtimes.translation_text import TranslationText
 from leanglot.techniques import HalfPrecision, WeightOnly
-from tiny_translators import load_tiny, pairs_of, parallel
+from tiny_translators import load_tiny, manifest_of, pairs_of, parallel
 
 GRAPHS = (ENCODER_GRAPH, DECODER_GRAPH)
 STEPS = {
@@ -68,10 +67,7 @@ def before(model, made, rows):
 
 
 def manifest(model):
-    return Manifest(
-        task="translation", name="tiny", runtime="openvino", model_file=DECODER_GRAPH, max_length=model.max_length,
-        pad_id=model.pad_id, source=model.source, translation=model.facts,
-    )  # fmt: skip
+    return manifest_of(model, "openvino", DECODER_GRAPH)
 
 
 def translated(model, folder, rows, beam=1):

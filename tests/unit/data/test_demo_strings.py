@@ -1,31 +1,24 @@
 """The translation demo's strings: what is taken, and that no judged string was trained on in another guise."""
 
-import json
-import zipfile
-
 import pytest
 
 from leanglot.data import demo_strings as module
 from leanglot.data.demo_strings import DIRECTIONS, bare, demo_strings
+from string_packages import sentence, write_strings
 
 GERMAN = {"Door": "Tür", "Window": "Fenster", "Name": "Name"}
 
 
 def strings(word, number):
-    return {"title": f"{word} {number}", "state": {"on": f"{word} {'abcdefghij'[number % 10] * (number + 2)} on"}}
+    sentences = {"title": f"{word} {number}", "state": {"on": sentence(word, number)}}
+    return sentences | {"name": "Name", "rule": "{n, plural, one {a}}", "link": "https://a.b"}
 
 
 @pytest.fixture
 def data(monkeypatch, tmp_path):
     monkeypatch.setenv("LEANGLOT_CACHE", str(tmp_path / "cache"))
-    wheel = tmp_path / "strings.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for number in range(400):
-            for tag, word in (("en", "Door"), ("de", "Tür"), ("ja", "ドア"), ("zh-Hans", "门")):
-                path = f"homeassistant/components/part{number}/translations/{tag}.json"
-                own = strings(word, number) | {"name": "Name", "rule": "{n, plural, one {a}}", "link": "https://a.b"}
-                archive.writestr(path, json.dumps(own))
-        archive.writestr("homeassistant/components/part1/other/en.json", json.dumps({"x": "never read"}))
+    words = {"en": "Door", "de": "Tür", "ja": "ドア", "zh-Hans": "门"}
+    wheel = write_strings(tmp_path / "strings.whl", words, strings)
     monkeypatch.setattr(module, "fetch_archive", lambda archive: wheel)
     return demo_strings()
 

@@ -18,12 +18,11 @@ from leanglot.export.seq2seq_layers import activation
 from leanglot.export.seq2seq_onnx import export_seq2seq_onnx
 from leanglot.models.graph import DATA_NAME, load_skeletons
 from leanglot.models.seq2seq_structure import attentions_of, cut
-from leanglot.results.manifest import Manifest
 from leanglot.runtimes.onnx_seq2seq import OnnxSteps, open_engine
 from leanglot.runtimes.pytorch_seq2seq import TorchSeq2Seq
 from leanglot.runtimes.seq2seq import Decoding, SourceRow
 from leanglot.runtimes.seq2seq_graphs import DECODER_NAME, ENCODER_NAME
-from tiny_translators import load_tiny
+from tiny_translators import load_tiny, manifest_of
 
 FILES = (ENCODER_NAME, DECODER_NAME)
 
@@ -34,10 +33,7 @@ def opened(model, folder):
 
 
 def opened_again(model, folder):
-    manifest = Manifest(
-        task="translation", name="tiny", runtime="onnxruntime", model_file=DECODER_NAME, max_length=model.max_length,
-        pad_id=model.pad_id, source=model.source, translation=model.facts,
-    )  # fmt: skip
+    manifest = manifest_of(model, "onnxruntime", DECODER_NAME)
     return open_engine(folder, manifest, 1)
 
 

@@ -4,12 +4,11 @@ import pytest
 
 from leanglot.export.seq2seq_onnx import export_seq2seq_onnx
 from leanglot.export.seq2seq_openvino import export_seq2seq_openvino
-from leanglot.results.manifest import Manifest
 from leanglot.runtimes import onnx_seq2seq, openvino_seq2seq
 from leanglot.runtimes.pytorch_seq2seq import TorchSeq2Seq
 from leanglot.runtimes.seq2seq import Decoding
 from leanglot.runtimes.translation_text import TranslationText
-from tiny_translators import ALL_KINDS, load_tiny, pairs_of, parallel
+from tiny_translators import ALL_KINDS, load_tiny, manifest_of, pairs_of, parallel
 
 ENGINES = {
     "onnxruntime": (export_seq2seq_onnx, onnx_seq2seq, "decoder.onnx"),
@@ -54,10 +53,7 @@ def opened(model, folder, runtime):
 
 
 def manifest(model, runtime):
-    return Manifest(
-        task="translation", name="tiny", runtime=runtime, model_file=ENGINES[runtime][2], max_length=model.max_length,
-        pad_id=model.pad_id, source=model.source, translation=model.facts,
-    )  # fmt: skip
+    return manifest_of(model, runtime, ENGINES[runtime][2])
 
 
 @pytest.mark.parametrize("decoding", DECODINGS.values(), ids=DECODINGS)

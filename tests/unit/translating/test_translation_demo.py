@@ -1,9 +1,6 @@
 """The translation demo: the model that is shipped, and its strings as any user would have them."""
 # ruff: noqa: RUF001 - Russian and Ukrainian are written in Cyrillic
 
-import json
-import zipfile
-
 import pytest
 
 from leanglot.data import demo_strings as strings
@@ -14,6 +11,7 @@ from leanglot.languages import pair_tag
 from leanglot.measure.translation_subject import open_translator
 from leanglot.translating import demo
 from leanglot.translating.demo import MODEL, prepare_translation_demo
+from string_packages import sentence, write_strings
 
 WORDS = {"en": "Door", "de": "Tür", "ja": "ドア"}
 
@@ -22,12 +20,7 @@ WORDS = {"en": "Door", "de": "Tür", "ja": "ドア"}
 def packed(monkeypatch, tmp_path):
     """Strings of a made-up package in place of the downloaded one."""
     monkeypatch.setenv("LEANGLOT_CACHE", str(tmp_path / "cache"))
-    wheel = tmp_path / "strings.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for number in range(400):
-            for tag, word in WORDS.items():
-                own = {"on": f"{word} {'abcdefghij'[number % 10] * (number + 2)} on"}
-                archive.writestr(f"homeassistant/components/part{number}/translations/{tag}.json", json.dumps(own))
+    wheel = write_strings(tmp_path / "strings.whl", WORDS, lambda word, number: {"on": sentence(word, number)})
     monkeypatch.setattr(strings, "fetch_archive", lambda archive: wheel)
 
 
